@@ -1,0 +1,51 @@
+# make run    serve on http://127.0.0.1:8080/ with the state in ./state
+# make test   every test that CI runs        make check   lint, types, changelog
+# make bench  speed and size, as ratios      make ledger CYCLES=1000
+#
+# Everything is installed into .venv; PYTHON names the interpreter to begin with.
+
+PYTHON ?= python3
+CYCLES ?= 1000
+BASE ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-list --max-parents=0 HEAD)
+SOURCES := $(shell find cvmpair twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
+BIN := .venv/bin
+
+.PHONY: run test check bench ledger clean test-packages
+
+run: .venv/installed
+	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
+
+test: .venv/installed-test test-packages
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+	$(BIN)/towncrier check --compare-with $(BASE)
+
+bench: .venv/installed-test
+	@tools/need-packages wrk
+	$(BIN)/python -m bench
+
+ledger: .venv/installed-test
+	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
+
+test-packages:
+	@tools/need-packages curl strace faketime openssl
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/created:
+	@tools/make-venv $(PYTHON) .venv
+	@touch $@
+
+.venv/installed: .venv/created constraints.txt $(SOURCES)
+	$(BIN)/pip install --quiet --upgrade --constraint constraints.txt .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt '.[test]'
+	@touch $@

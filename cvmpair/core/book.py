@@ -1,0 +1,266 @@
+"""
+The book: all clusters, in memory.
+
+Reads are served from here and from nowhere else. Every change gets a version
+and is noted in the journal, from which the backing learns what to write.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from cvmpair.core.deadlines import Deadlines
+from cvmpair.core.errors import (
+    ClusterNotFound,
+    KeyExists,
+    KeyNotFound,
+    TooManyClusters,
+    TooManyKeys,
+)
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Limits
+from cvmpair.core.names import new_pin
+
+RUN_LENGTH: Final = 10**9
+"""
+The first version of a run is a multiple of this.
+
+Versions that a crash lost are so never given out again for something else. A
+run would need a billion changes to reach the next one.
+"""
+
+
+@frozen(kw_only=True)
+class Batch:
+    """
+    What changed since the batch before.
+
+    :ivar version: the last version that is in it.
+    :ivar clusters: each changed cluster as it is now, by PIN; ``None`` where it
+        is gone.
+    :ivar journal: for each of these PINs, the version that must be durable before
+        anything about it may be said; 0 if none must.
+    """
+
+    version: int
+    clusters: Mapping[str, Cluster | None]
+    journal: Mapping[str, int]
+
+
+class ClusterBook:
+    """
+    The in-memory state, without I/O and without a clock.
+
+    A method either changes the book as a whole or raises and changes nothing.
+    """
+
+    def __init__(self, limits: Limits, draw_pin: Callable[[], str] = new_pin) -> None:
+        self._limits = limits
+        self._draw_pin = draw_pin
+        self._clusters: dict[str, Cluster] = {}
+        self._deadlines = Deadlines()
+        self._journal: dict[str, int] = {}
+        self._version = 0
+
+    def __len__(self) -> int:
+        return len(self._clusters)
+
+    @property
+    def version(self) -> int:
+        """
+        The version of the last change.
+        """
+        return self._version
+
+    def load(self, clusters: Iterable[Cluster], version: int) -> None:
+        """
+        Begin a run with what the backing holds.
+
+        :param version: the last version that the run before is known to have
+            given out.
+        """
+        for cluster in clusters:
+            self._clusters[cluster.pin] = cluster
+            self._deadlines.add(cluster.pin, cluster.deadline)
+        self._version = (version // RUN_LENGTH + 1) * RUN_LENGTH
+
+    def create(self, now: float, lifetime: float) -> Cluster:
+        """
+        Create a cluster under a new PIN.
+
+        :raises TooManyClusters: if the book is full.
+        """
+        if len(self._clusters) >= self._limits.clusters:
+            due = self._deadlines.next()
+            raise TooManyClusters(
+                self._limits.clusters, retry_after=max(1.0, (due or now) - now)
+            )
+        pin = self._draw_pin()
+        while pin in self._clusters:
+            pin = self._draw_pin()
+        cluster = Cluster(
+            pin=pin, created=now, lifetime=lifetime, version=self._next_version()
+        )
+        self._deadlines.add(pin, cluster.deadline)
+        return self._put(cluster)
+
+    def cluster(self, pin: str) -> Cluster:
+        """
+        Return the cluster of that PIN.
+
+        :raises ClusterNotFound: if there is none.
+        """
+        try:
+            return self._clusters[pin]
+        except KeyError:
+            raise ClusterNotFound from None
+
+    def key(self, pin: str, name: str) -> Key:
+        """
+        Return one key of a cluster.
+
+        :raises ClusterNotFound: if there is no such cluster.
+        :raises KeyNotFound: if it has no such key.
+        """
+        key = self.cluster(pin).find(name)
+        if key is None:
+            raise KeyNotFound
+        return key
+
+    def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
+        """
+        Delete a cluster with all its keys.
+
+        :raises ClusterNotFound: if there is none.
+        :raises ConditionFailed: if ``condition`` does not hold for it.
+        """
+        cluster = self.cluster(pin)
+        condition.check(cluster.version)
+        del self._clusters[pin]
+        self._deadlines.discard(pin, cluster.deadline)
+        self._journal[pin] = self._next_version()
+
+    def add_key(
+        self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
+    ) -> Key:
+        """
+        Add a key; whoever comes first wins.
+
+        :param condition: is checked against the cluster.
+
+        :raises ClusterNotFound: if there is no such cluster.
+        :raises KeyExists: if the cluster has a key of that name already.
+        :raises TooManyKeys: if the cluster is full.
+        :raises ConditionFailed: if ``condition`` does not hold.
+        """
+        cluster = self.cluster(pin)
+        condition.check(cluster.version)
+        if cluster.find(name) is not None:
+            raise KeyExists
+        if len(cluster.keys) >= self._limits.keys_per_cluster:
+            raise TooManyKeys(self._limits.keys_per_cluster)
+        key = Key(name=name, value=value, version=self._next_version())
+        self._put(cluster.with_key(key))
+        return key
+
+    def change_key(
+        self,
+        pin: str,
+        name: str,
+        *,
+        new_name: str | None = None,
+        value: str | None = None,
+        condition: Condition = ANY_STATE,
+    ) -> Key:
+        """
+        Give a key another name, another value, or both; it keeps its place.
+
+        If nothing is different afterwards, nothing has changed: the version stays.
+
+        :param condition: is checked against the key.
+
+        :raises ClusterNotFound: if there is no such cluster.
+        :raises KeyNotFound: if it has no such key.
+        :raises KeyExists: if another key has the new name.
+        :raises ConditionFailed: if ``condition`` does not hold.
+        """
+        cluster = self.cluster(pin)
+        old = self.key(pin, name)
+        condition.check(old.version)
+        new_name = name if new_name is None else new_name
+        value = old.value if value is None else value
+        if (new_name, value) == (old.name, old.value):
+            return old
+        if new_name != name and cluster.find(new_name) is not None:
+            raise KeyExists
+        new = Key(name=new_name, value=value, version=self._next_version())
+        self._put(cluster.with_key_replaced(old, new))
+        return new
+
+    def delete_key(
+        self, pin: str, name: str, condition: Condition = ANY_STATE
+    ) -> None:
+        """
+        Delete one key.
+
+        :raises ClusterNotFound: if there is no such cluster.
+        :raises KeyNotFound: if it has no such key.
+        :raises ConditionFailed: if ``condition`` does not hold for the key.
+        """
+        cluster = self.cluster(pin)
+        old = self.key(pin, name)
+        condition.check(old.version)
+        self._put(cluster.without_key(old, self._next_version()))
+
+    def next_deadline(self) -> float | None:
+        """
+        Return when :meth:`expire` has something to do next, in book time.
+        """
+        return self._deadlines.next()
+
+    def expire(self, now: float, at_most: int) -> int:
+        """
+        Remove clusters whose time is over, and return how many.
+
+        :param at_most: how many at most; call again for the rest.
+        """
+        due = self._deadlines.pop_due(now, at_most)
+        for pin in due:
+            del self._clusters[pin]
+            # Nobody has to wait until this is durable: after a crash the deadline
+            # would say the same.
+            self._journal[pin] = 0
+        return len(due)
+
+    def pending(self, pin: str) -> int | None:
+        """
+        Return the version that must be durable before anything about this
+        cluster may be said, if it changed since :meth:`take_changes`.
+        """
+        return self._journal.get(pin)
+
+    def has_changes(self) -> bool:
+        """
+        Say whether :meth:`take_changes` would return any.
+        """
+        return bool(self._journal)
+
+    def take_changes(self) -> Batch:
+        """
+        Return what changed since the last call, and begin a new journal.
+        """
+        journal, self._journal = self._journal, {}
+        return Batch(
+            version=self._version,
+            clusters={pin: self._clusters.get(pin) for pin in journal},
+            journal=journal,
+        )
+
+    def _next_version(self) -> int:
+        self._version += 1
+        return self._version
+
+    def _put(self, cluster: Cluster) -> Cluster:
+        self._clusters[cluster.pin] = cluster
+        self._journal[cluster.pin] = cluster.version
+        return cluster

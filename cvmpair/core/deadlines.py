@@ -1,0 +1,66 @@
+"""
+Which PIN is due when: an index by whole seconds.
+
+A heap of a million (deadline, PIN) pairs would cost 90 MB; lists by the second
+cost about 10. Rounding up means that nothing is ever due early, and at most one
+second late.
+"""
+
+from heapq import heappop, heappush
+from math import ceil
+
+
+class Deadlines:
+    """
+    PINs in the order of their deadlines.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: list[int] = []
+        self._pins: dict[int, list[str]] = {}
+
+    def add(self, pin: str, deadline: float) -> None:
+        """
+        Remember that ``pin`` is due at ``deadline`` (in seconds of book time).
+        """
+        second = ceil(deadline)
+        pins = self._pins.get(second)
+        if pins is None:
+            heappush(self._seconds, second)
+            self._pins[second] = [pin]
+        else:
+            pins.append(pin)
+
+    def discard(self, pin: str, deadline: float) -> None:
+        """
+        Forget a PIN that was added with that deadline.
+        """
+        pins = self._pins[ceil(deadline)]
+        # The order within a second means nothing, so the hole is filled from the end.
+        pins[pins.index(pin)] = pins[-1]
+        pins.pop()
+
+    def next(self) -> int | None:
+        """
+        Return the next second at which something is due.
+        """
+        while self._seconds and not self._pins[self._seconds[0]]:
+            del self._pins[heappop(self._seconds)]
+        return self._seconds[0] if self._seconds else None
+
+    def pop_due(self, now: float, at_most: int) -> list[str]:
+        """
+        Remove and return PINs that are due, the earliest first.
+
+        :param at_most: how many at most; call again for the rest.
+        """
+        due: list[str] = []
+        while len(due) < at_most:
+            second = self.next()
+            if second is None or second > now:
+                break
+            pins = self._pins[second]
+            room = at_most - len(due)
+            due += pins[-room:]
+            del pins[-room:]
+        return due

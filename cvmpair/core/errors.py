@@ -1,0 +1,120 @@
+"""
+The family of domain errors: each names one promise that could not be kept.
+
+The text of an error is for whoever asked. It never holds a PIN, a key name or
+a value, so that it can be shown and logged. What an error means in HTTP is
+decided in ``web/problems.py`` alone.
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+class PairingError(Exception):
+    """
+    The parent of them all.
+    """
+
+
+class ClusterNotFound(PairingError):
+    """
+    No cluster has this PIN.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No cluster has this PIN: it was never created, was deleted, or has expired. "
+            "Check it for a typing error, or create a new one."
+        )
+
+
+class KeyNotFound(PairingError):
+    """
+    The cluster exists, but has no such key (yet).
+    """
+
+    def __init__(self) -> None:
+        super().__init__("The cluster has no such key yet; ask again later.")
+
+
+class KeyExists(PairingError):
+    """
+    A key of this name is there already: somebody else was first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cluster has a key of this name already. Read it to see its value; "
+            "to change it, use PUT or PATCH on the key itself."
+        )
+
+
+class ConditionFailed(PairingError):
+    """
+    What the caller demanded with ``If-Match`` or ``If-None-Match`` is not so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The resource is not in the state that If-Match or If-None-Match asked for. "
+            "Read it again for its present ETag."
+        )
+
+
+class InvalidFields(PairingError):
+    """
+    One or more fields of the request are missing or wrong.
+    """
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        """
+        :param errors: the reasons by field name.
+        """
+        super().__init__("Some fields are missing or wrong; see errors.")
+        self.errors = errors
+
+
+class TooManyKeys(PairingError):
+    """
+    The cluster is full.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This cluster has reached the limit of {limit} keys. "
+            "Delete one that is no longer needed, or ask the operator to raise --max-keys."
+        )
+        self.limit = limit
+
+
+class TooManyClusters(PairingError):
+    """
+    The service is full.
+    """
+
+    def __init__(self, limit: int, retry_after: float) -> None:
+        """
+        :param retry_after: the seconds until the next cluster expires.
+        """
+        super().__init__(
+            f"This service has reached its limit of {limit} clusters. "
+            "Wait until some expire, or ask the operator to raise --max-clusters."
+        )
+        self.limit = limit
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(PairingError):
+    """
+    The answer would depend on a state that cannot be made durable now.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        """
+        :param retry_after: the seconds after which asking again makes sense.
+        """
+        super().__init__(
+            "The service cannot save changes at the moment, so it takes none. "
+            "Nothing that it acknowledged is lost. Try again later; its operator finds the "
+            "reason in its log."
+        )
+        self.retry_after = retry_after

@@ -1,0 +1,124 @@
+"""
+Frozen values: what a cluster is, and what a caller may demand of its state.
+
+Being frozen, they may be read by the thread that writes them to the disk while
+the reactor goes on.
+"""
+
+from collections.abc import Set as AbstractSet
+
+from attrs import evolve, field, frozen
+from attrs.validators import ge, instance_of
+
+from cvmpair.core.errors import ConditionFailed
+
+# There may be a million clusters in memory, so the two classes that exist once a
+# cluster or once a key have no room for a weak reference and check no types.
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Key:
+    """
+    One item of the data that a cluster shares.
+
+    :ivar version: the number that the last change of this key got.
+    """
+
+    name: str
+    value: str
+    version: int
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Cluster:
+    """
+    The scope that a PIN names.
+
+    :ivar created: when it was created, in seconds of book time
+        (:class:`~cvmpair.core.timeline.Timeline`).
+    :ivar lifetime: how long it lives, in seconds.
+    :ivar version: the number that the last change of the cluster or of any of
+        its keys got.
+    :ivar keys: in the order of their creation.
+    """
+
+    pin: str
+    created: float
+    lifetime: float
+    version: int
+    keys: tuple[Key, ...] = ()
+
+    @property
+    def deadline(self) -> float:
+        """
+        When it expires, in seconds of book time.
+        """
+        return self.created + self.lifetime
+
+    def find(self, name: str) -> Key | None:
+        """
+        Return the key of that name, if there is one.
+        """
+        for key in self.keys:
+            if key.name == name:
+                return key
+        return None
+
+    def with_key(self, key: Key) -> "Cluster":
+        """
+        Return this cluster with one more key, at that key's version.
+        """
+        return evolve(self, version=key.version, keys=(*self.keys, key))
+
+    def with_key_replaced(self, old: Key, new: Key) -> "Cluster":
+        """
+        Return this cluster with ``new`` in the place of ``old``.
+        """
+        keys = tuple(new if key is old else key for key in self.keys)
+        return evolve(self, version=new.version, keys=keys)
+
+    def without_key(self, old: Key, version: int) -> "Cluster":
+        """
+        Return this cluster as it is once ``old`` has been deleted.
+        """
+        keys = tuple(key for key in self.keys if key is not old)
+        return evolve(self, version=version, keys=keys)
+
+
+@frozen(kw_only=True)
+class Limits:
+    """
+    How much one book holds.
+    """
+
+    clusters: int = field(default=1_000_000, validator=[instance_of(int), ge(1)])
+    keys_per_cluster: int = field(default=64, validator=[instance_of(int), ge(1)])
+
+
+@frozen(kw_only=True)
+class Condition:
+    """
+    What a caller demands of a resource before he changes it (RFC 9110, 13.1).
+
+    :ivar match: the versions one of which it must have; ``None`` if any will do.
+    :ivar none_match: the versions none of which it may have; ``None`` stands
+        for the ``*`` of ``If-None-Match``, which says that it must not exist.
+    """
+
+    match: AbstractSet[int] | None = None
+    none_match: AbstractSet[int] | None = frozenset()
+
+    def check(self, version: int) -> None:
+        """
+        Let a change of a resource of that version pass, or not.
+
+        :raises ConditionFailed: if not.
+        """
+        if self.match is not None and version not in self.match:
+            raise ConditionFailed
+        if self.none_match is None or version in self.none_match:
+            raise ConditionFailed
+
+
+ANY_STATE = Condition()
+"""The condition that always holds."""

@@ -1,0 +1,238 @@
+"""
+The command line: from words to :class:`Settings`, with one clear line for a
+wrong one.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from attrs import field, frozen
+from twisted.python import usage
+
+from cvmpair import __version__
+from cvmpair.core.model import Limits
+from cvmpair.web.limits import RequestLimits
+
+DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
+
+_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@frozen(kw_only=True)
+class Settings:
+    """
+    What the daemon is to do.
+
+    :ivar listen: endpoint strings of Twisted.
+    :ivar flush_interval: the seconds between two snapshots, or ``None`` to hold
+        back every answer until it is durable.
+    :ivar pin_lifetime: in seconds.
+    """
+
+    listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
+    state_dir: Path
+    flush_interval: float | None = None
+    pin_lifetime: float = 86400.0
+    limits: Limits = field(factory=Limits)
+    request_limits: RequestLimits = field(factory=RequestLimits)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """
+    End the process with one line on standard error.
+
+    :param status: 2 for a wrong command line, 1 for anything else.
+    """
+    print(f"cvmpair: {message}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """
+    Return a parser of whole numbers in a range.
+    """
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def duration(low: float, high: float) -> Callable[[str], float]:
+    """
+    Return a parser of durations in a range, in seconds.
+    """
+
+    def parse(text: str) -> float:
+        parts = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([smhd]?)", text)
+        seconds = float(parts[1]) * _UNITS[parts[2]] if parts else -1.0
+        if not low <= seconds <= high:
+            raise ValueError(
+                f"must be a duration from {low:g} to {high:g} seconds, "
+                "as in 90, 90s, 15m, 24h or 7d"
+            )
+        return seconds
+
+    return parse
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """
+    Return a parser of one of some words.
+    """
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return text
+
+    return parse
+
+
+def directory(text: str) -> Path:
+    """
+    Parse the path of a directory, which need not exist.
+    """
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a directory")
+    return Path(text).absolute()
+
+
+_PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
+    (
+        "state-dir",
+        "state",
+        "Directory for the state; created if it is missing.",
+        directory,
+    ),
+    (
+        "durability",
+        "synced",
+        "'synced' answers when a change is on the disk, so nothing acknowledged is "
+        "ever lost; 'periodic' answers at once, and a crash loses what came since "
+        "the last snapshot.",
+        one_of("synced", "periodic"),
+    ),
+    (
+        "snapshot-interval",
+        "10s",
+        "With --durability periodic: the time between two snapshots, in seconds, or "
+        "with a unit of s, m, h or d.",
+        duration(0.1, 86400),
+    ),
+    (
+        "pin-lifetime",
+        "24h",
+        "How long a PIN is valid, in seconds, or with a unit of s, m, h or d. Holds "
+        "for PINs that are created from now on.",
+        duration(1, 3650 * 86400),
+    ),
+    (
+        "max-clusters",
+        "1000000",
+        "How many clusters there may be at the same time.",
+        whole_number(1, 100_000_000),
+    ),
+    (
+        "max-keys",
+        "64",
+        "How many keys one cluster may have.",
+        whole_number(1, 10_000),
+    ),
+    (
+        "max-body-size",
+        "65536",
+        "How large the body of a request may be, in bytes.",
+        whole_number(256, 16 * 1024 * 1024),
+    ),
+    (
+        "header-timeout",
+        "10s",
+        "How long the headers of a request may take to arrive, in seconds, or with a "
+        "unit of s, m, h or d.",
+        duration(0.1, 3600),
+    ),
+    (
+        "body-timeout",
+        "10s",
+        "How long the body of a request may take to arrive, in seconds, or with a "
+        "unit of s, m, h or d.",
+        duration(0.1, 3600),
+    ),
+)
+
+
+class Options(usage.Options):
+    """
+    The options of ``twistd cvmpair`` and ``twist cvmpair``.
+
+    :ivar settings: what they come to, once they are parsed.
+    """
+
+    optParameters = [
+        [name, None, default, text] for name, default, text, _ in _PARAMETERS
+    ]
+    synopsis = "Usage: twistd [twistd options] cvmpair [options]"
+    longdesc = "Serve cluster pairing: boot machines into one cluster with one PIN."
+
+    settings: Settings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """
+        Where to listen, as an endpoint string of Twisted; may be given more than
+        once. For TLS: ssl:8443:privateKey=key.pem:certKey=cert.pem or
+        tls:DIRECTORY:port=8443. [default: tcp:8080:interface=127.0.0.1]
+        """
+        self["listen"].append(endpoint)
+
+    def opt_version(self) -> NoReturn:
+        """
+        Print the version and exit.
+        """
+        print(f"cvmpair {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *words: str) -> None:
+        if words:
+            raise usage.UsageError(f"unexpected argument {words[0]!r}; see --help")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        # twistd would print the whole help for a wrong option, and exit with 0.
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            fail(str(error), 2)
+
+    def postOptions(self) -> None:
+        values = {}
+        for name, _, _, parse in _PARAMETERS:
+            try:
+                values[name] = parse(self[name])
+            except ValueError as error:
+                raise usage.UsageError(
+                    f"--{name} {error}, not {self[name]!r}"
+                ) from None
+        periodic = values["durability"] == "periodic"
+        self.settings = Settings(
+            listen=tuple(self["listen"]) or (DEFAULT_ENDPOINT,),
+            state_dir=values["state-dir"],
+            flush_interval=values["snapshot-interval"] if periodic else None,
+            pin_lifetime=values["pin-lifetime"],
+            limits=Limits(
+                clusters=values["max-clusters"], keys_per_cluster=values["max-keys"]
+            ),
+            request_limits=RequestLimits(
+                body_size=values["max-body-size"],
+                header_timeout=values["header-timeout"],
+                body_timeout=values["body-timeout"],
+            ),
+        )

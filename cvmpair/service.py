@@ -1,0 +1,229 @@
+"""
+Where the rooms are joined: the daemon as one Twisted service.
+
+This is the only module that names the reactor.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+from attrs import define, field
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from cvmpair import __version__
+from cvmpair.core.book import ClusterBook
+from cvmpair.core.pseudonym import Pseudonyms
+from cvmpair.core.timeline import Timeline
+from cvmpair.options import Options, Settings, fail
+from cvmpair.services.expiry import Expiry
+from cvmpair.services.snapshotting import Snapshotting
+from cvmpair.services.timekeeping import Timekeeping
+from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
+from cvmpair.snapshots.errors import StateError, WriteFailed
+from cvmpair.snapshots.sqlite import StateFile
+from cvmpair.stores.memory import MemoryStore
+from cvmpair.web.api import PairingAPI
+from cvmpair.web.page import Page
+from cvmpair.web.root import Root
+from cvmpair.web.site import PairingSite
+
+__all__ = ["Options", "makeService"]
+
+FILE_NAME: Final = "cvmpair.db"
+
+PATIENCE: Final = 5.0
+"""At the end, the seconds that clients have to take the answers they asked for."""
+
+
+def makeService(options: Options) -> IService:
+    """
+    Return the daemon; called by ``twistd`` and ``twist``.
+    """
+    from twisted.internet import reactor
+
+    # The timers of the reactor would follow every step of the wall clock
+    # (https://github.com/twisted/twisted/issues/2424).
+    reactor.seconds = time.monotonic
+    settings = options.settings
+    endpoints = [_endpoint(reactor, words) for words in settings.listen]
+    return PairingDaemon(
+        reactor=reactor,
+        settings=settings,
+        endpoints=list(zip(settings.listen, endpoints, strict=True)),
+        wall=time.time,
+    )
+
+
+def _endpoint(reactor: Any, words: str) -> IStreamServerEndpoint:
+    # What a string may lack depends on the plugin that parses it, and so does what
+    # that raises.
+    try:
+        return serverFromString(reactor, words)
+    except Exception as error:
+        fail(f"--listen {words!r} is no usable endpoint: {_reason(error)}", 2)
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+@define(eq=False, slots=False, kw_only=True)
+class PairingDaemon(Service):
+    """
+    The whole of it.
+
+    :ivar endpoints: where to listen, each with the words that named it.
+    :ivar wall: the wall clock, in seconds since the epoch.
+    """
+
+    _log = Logger()
+
+    reactor: Any
+    settings: Settings
+    endpoints: Sequence[tuple[str, IStreamServerEndpoint]]
+    wall: Callable[[], float]
+    _ports: list[IListeningPort] = field(init=False, factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        settings, reactor = self.settings, self.reactor
+        self._state = StateFile(settings.state_dir / FILE_NAME)
+        self._threads = ThreadPool(1, 1, "cvmpair-state")
+        self._book = ClusterBook(settings.limits)
+        self._timeline = Timeline(reactor.seconds, self.wall)
+        self._snapshotting = Snapshotting(
+            book=self._book,
+            backing=self._state,
+            timeline=self._timeline,
+            clock=reactor,
+            in_thread=lambda call: deferToThreadPool(reactor, self._threads, call),
+            interval=settings.flush_interval,
+        )
+        self._expiry = Expiry(
+            book=self._book,
+            timeline=self._timeline,
+            clock=reactor,
+            expired=self._snapshotting.changed,
+        )
+        self._timekeeping = Timekeeping(
+            timeline=self._timeline,
+            clock=reactor,
+            want_mark=self._snapshotting.want_mark,
+            needed=lambda: len(self._book) > 0,
+        )
+        store = MemoryStore(
+            book=self._book,
+            durability=self._snapshotting,
+            timeline=self._timeline,
+            lifetime=settings.pin_lifetime,
+            changed=self._changed,
+        )
+        self._site = PairingSite(
+            Root(api=PairingAPI(store).app.resource(), page=Page(store).app.resource()),
+            limits=settings.request_limits,
+            reactor=reactor,
+        )
+
+    def _changed(self) -> None:
+        self._snapshotting.changed()
+        self._expiry.changed()
+
+    def privilegedStartService(self) -> None:
+        """
+        Bind the ports, while the process may still bind low ones.
+        """
+        super().privilegedStartService()
+        self._bind()
+
+    def startService(self) -> None:
+        """
+        Load the state and begin to answer, or end the process with one line.
+        """
+        super().startService()
+        try:
+            self._load()
+        except (StateError, WriteFailed) as error:
+            fail(_reason(error), 1)
+        self._threads.start()
+        self._expiry.changed()
+        self._timekeeping.start()
+        # twist does not know the privileged start.
+        self._bind()
+        self.reactor.callWhenRunning(self._end_well)
+        self._log.info(
+            "started version={version} python_twisted={twisted} listen={listen} "
+            "state={state} durability={durability} clusters={clusters}",
+            version=__version__,
+            twisted=version("twisted"),
+            listen=" ".join(words.partition(":privateKey")[0] for words, _ in self.endpoints),
+            state=str(self.settings.state_dir),
+            durability="synced" if self.settings.flush_interval is None else "periodic",
+            clusters=len(self._book),
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop in order: take no more requests, save, answer, close.
+        """
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    def _load(self) -> None:
+        prepare_directory(self.settings.state_dir)
+        self._lock = DirectoryLock(self.settings.state_dir)
+        self._state.create(self._timeline.mark())
+        clusters = list(self._state.read())
+        summary = self._state.summary
+        self._book.load(clusters, summary.version)
+        self._timeline.resume(summary.mark)
+        self._site.pseudonyms = Pseudonyms(summary.pseudonym_key)
+        self._expiry.expire_now()
+        self._state.open()
+        # Nobody asks yet, so this may block. It shows that the file can be written, and
+        # keeps the versions of this run apart from those that a crash may have lost.
+        self._state.write(self._book.take_changes(), self._timeline.mark())
+
+    def _bind(self) -> None:
+        if self._ports:
+            return
+        for words, endpoint in self.endpoints:
+            failures: list[Failure] = []
+            endpoint.listen(self._site).addCallbacks(self._ports.append, failures.append)
+            for failure in failures:
+                fail(f"--listen {words!r} cannot be used: {_reason(failure.value)}", 1)
+
+    def _end_well(self) -> None:
+        # Twisted's own handlers have the process end by the signal, once the service
+        # has stopped; an orderly stop is a success.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.reactor.callFromThread(self.reactor.stop)
+
+    async def _stop(self) -> None:
+        self._log.info("stopping")
+        for port in self._ports:
+            await port.stopListening()
+        self._timekeeping.stop()
+        self._expiry.stop()
+        await self._snapshotting.finish()
+        await self._site.wind_up(PATIENCE)
+        await self._snapshotting.finish()
+        self._threads.stop()
+        try:
+            self._state.close()
+        except WriteFailed as error:
+            self._log.error("state not merged reason={reason!r}", reason=str(error))
+        self._lock.release()
+        self._log.info("stopped")

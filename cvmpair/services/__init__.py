@@ -1,0 +1,3 @@
+"""
+Floor 1: what happens by itself as time goes on.
+"""

@@ -1,0 +1,61 @@
+"""
+Why a state directory cannot be used, said to the operator.
+"""
+
+from pathlib import Path
+
+
+class StateError(Exception):
+    """
+    The parent: one line that says what is wrong, where, and what to do.
+    """
+
+
+class StateLocked(StateError):
+    """
+    Another daemon uses this directory.
+    """
+
+    def __init__(self, directory: Path, owner: str) -> None:
+        who = f" (process {owner})" if owner else ""
+        super().__init__(
+            f"the state directory {directory} is in use by another daemon{who}; "
+            "stop that one, or name another directory with --state-dir"
+        )
+
+
+class StateDamaged(StateError):
+    """
+    The file does not hold what was written to it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the state file {path} is damaged ({reason}); nothing was changed in it. "
+            "Restore it from a backup, or move it away with its -wal and -shm files to "
+            "begin with no clusters"
+        )
+
+
+class StateForeign(StateError):
+    """
+    The file was written by something else, or by a later release.
+    """
+
+
+class StateUnusable(StateError):
+    """
+    The operating system refuses what has to be done.
+    """
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(
+            f"the state directory {directory} cannot be used: {reason}; "
+            "it must be writable for the user whom the daemon runs as"
+        )
+
+
+class WriteFailed(Exception):
+    """
+    A write to the state file failed; whether it is on the disk is unknown.
+    """

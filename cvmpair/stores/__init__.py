@@ -1,0 +1,3 @@
+"""
+Floor 1: what the web sees of the state.
+"""

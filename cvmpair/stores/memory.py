@@ -1,0 +1,99 @@
+"""
+The store of a daemon on its own: the book, and a backing behind it.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from attrs import define
+
+from cvmpair.core.book import ClusterBook
+from cvmpair.core.errors import PairingError
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.timeline import Timeline
+from cvmpair.stores.protocol import Durability
+
+T = TypeVar("T")
+
+
+@define(eq=False, kw_only=True)
+class MemoryStore:
+    """
+    A :class:`~cvmpair.stores.protocol.ClusterStore`.
+
+    :ivar lifetime: how long a new cluster lives, in seconds.
+    :ivar changed: is called after each change of the book.
+    """
+
+    book: ClusterBook
+    durability: Durability
+    timeline: Timeline
+    lifetime: float
+    changed: Callable[[], None]
+
+    async def create(self) -> Cluster:
+        self.durability.check_writable()
+        cluster = self.book.create(self.timeline.now(), self.lifetime)
+        self.changed()
+        await self.durability.settled(cluster.pin)
+        return cluster
+
+    async def cluster(self, pin: str) -> Cluster:
+        return await self._answer(pin, lambda: self.book.cluster(pin))
+
+    async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
+        await self._change(pin, lambda: self.book.delete(pin, condition))
+
+    async def key(self, pin: str, name: str) -> Key:
+        return await self._answer(pin, lambda: self.book.key(pin, name))
+
+    async def add_key(
+        self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
+    ) -> Key:
+        return await self._change(
+            pin, lambda: self.book.add_key(pin, name, value, condition)
+        )
+
+    async def change_key(
+        self,
+        pin: str,
+        name: str,
+        *,
+        new_name: str | None = None,
+        value: str | None = None,
+        condition: Condition = ANY_STATE,
+    ) -> Key:
+        return await self._change(
+            pin,
+            lambda: self.book.change_key(
+                pin, name, new_name=new_name, value=value, condition=condition
+            ),
+        )
+
+    async def delete_key(
+        self, pin: str, name: str, condition: Condition = ANY_STATE
+    ) -> None:
+        await self._change(pin, lambda: self.book.delete_key(pin, name, condition))
+
+    def wall_time(self, book_time: float) -> float:
+        return self.timeline.to_wall(book_time)
+
+    async def _change(self, pin: str, change: Callable[[], T]) -> T:
+        self.durability.check_writable()
+
+        def apply() -> T:
+            result = change()
+            self.changed()
+            return result
+
+        return await self._answer(pin, apply)
+
+    async def _answer(self, pin: str, ask: Callable[[], T]) -> T:
+        # A refusal says something about the state too, so it is held back as well.
+        try:
+            answer = ask()
+        except PairingError:
+            await self.durability.settled(pin)
+            raise
+        await self.durability.settled(pin)
+        return answer

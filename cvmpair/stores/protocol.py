@@ -1,0 +1,106 @@
+"""
+What the web sees of the state, wherever that is kept.
+"""
+
+from typing import Protocol
+
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+
+
+class ClusterStore(Protocol):
+    """
+    All clusters.
+
+    A method returns, or raises one of :mod:`cvmpair.core.errors`, only when what
+    it says is durable. Names and values that come in are legal already.
+    Every method may raise :class:`~cvmpair.core.errors.StoreUnavailable`, and
+    those that take a PIN :class:`~cvmpair.core.errors.ClusterNotFound`.
+    """
+
+    async def create(self) -> Cluster:
+        """
+        Create a cluster under a new PIN.
+
+        :raises TooManyClusters: if there is no room for it.
+        """
+
+    async def cluster(self, pin: str) -> Cluster:
+        """
+        Return a cluster with its keys.
+        """
+
+    async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
+        """
+        Delete a cluster with its keys.
+
+        :raises ConditionFailed: if ``condition`` does not hold for the cluster.
+        """
+
+    async def key(self, pin: str, name: str) -> Key:
+        """
+        Return one key.
+
+        :raises KeyNotFound: if there is none of that name.
+        """
+
+    async def add_key(
+        self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
+    ) -> Key:
+        """
+        Add a key.
+
+        :raises KeyExists: if there is one of that name.
+        :raises TooManyKeys: if there is no room for it.
+        :raises ConditionFailed: if ``condition`` does not hold for the cluster.
+        """
+
+    async def change_key(
+        self,
+        pin: str,
+        name: str,
+        *,
+        new_name: str | None = None,
+        value: str | None = None,
+        condition: Condition = ANY_STATE,
+    ) -> Key:
+        """
+        Give a key another name, another value, or both.
+
+        :raises KeyNotFound: if there is none of that name.
+        :raises KeyExists: if there is another of the new name.
+        :raises ConditionFailed: if ``condition`` does not hold for the key.
+        """
+
+    async def delete_key(
+        self, pin: str, name: str, condition: Condition = ANY_STATE
+    ) -> None:
+        """
+        Delete one key.
+
+        :raises KeyNotFound: if there is none of that name.
+        :raises ConditionFailed: if ``condition`` does not hold for the key.
+        """
+
+    def wall_time(self, book_time: float) -> float:
+        """
+        Return what the wall clock shows at a time of a cluster, in seconds since
+        the epoch.
+        """
+
+
+class Durability(Protocol):
+    """
+    What a store in memory needs to know of its backing.
+    """
+
+    def check_writable(self) -> None:
+        """
+        Let a change begin, or raise
+        :class:`~cvmpair.core.errors.StoreUnavailable`.
+        """
+
+    async def settled(self, pin: str) -> None:
+        """
+        Wait until all that may be said about a cluster now is durable, or raise
+        :class:`~cvmpair.core.errors.StoreUnavailable`.
+        """

@@ -1,0 +1,3 @@
+"""
+Floor 2: HTTP in.
+"""

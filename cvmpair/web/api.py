@@ -1,0 +1,121 @@
+"""
+The resources of the API: parse, ask the store, render. No rules live here.
+"""
+
+from typing import Final
+
+from attrs import define
+from klein import Klein, Response
+
+from cvmpair.core.model import Cluster
+from cvmpair.stores.protocol import ClusterStore
+from cvmpair.web.bodies import read_fields
+from cvmpair.web.fields import key_fields
+from cvmpair.web.negotiation import JSON, TEXT
+from cvmpair.web.preconditions import condition_of
+from cvmpair.web.problems import register_problems
+from cvmpair.web.rendering import (
+    created,
+    if_changed,
+    render_cluster,
+    render_key,
+    render_keys,
+)
+from cvmpair.web.request import PairingRequest
+from cvmpair.web.routing import accepted, answers
+
+CLUSTERS: Final = "/api/v1/clusters"
+CLUSTER: Final = f"{CLUSTERS}/<pin>"
+KEYS: Final = f"{CLUSTER}/keys"
+KEY: Final = f"{KEYS}/<name>"
+
+
+@define(eq=False)
+class PairingAPI:
+    """
+    The API over a store.
+    """
+
+    app = Klein()
+    register_problems(app)
+
+    store: ClusterStore
+
+    @answers(app, CLUSTERS, "POST")
+    async def create_cluster(self, request: PairingRequest) -> Response:
+        accepted(request, JSON)
+        if request.has_body():
+            read_fields(request)
+        cluster = await self.store.create()
+        return created(self._rendered(cluster), f"{CLUSTERS}/{cluster.pin}")
+
+    @answers(app, CLUSTER, "GET")
+    async def get_cluster(self, request: PairingRequest, pin: str) -> Response:
+        accepted(request, JSON)
+        condition = condition_of(request)
+        cluster = await self.store.cluster(pin)
+        return if_changed(condition, cluster.version, self._rendered(cluster))
+
+    @answers(app, CLUSTER, "DELETE")
+    async def delete_cluster(self, request: PairingRequest, pin: str) -> Response:
+        await self.store.delete(pin, condition_of(request))
+        return Response(204)
+
+    @answers(app, KEYS, "GET")
+    async def get_keys(self, request: PairingRequest, pin: str) -> Response:
+        accepted(request, JSON)
+        condition = condition_of(request)
+        cluster = await self.store.cluster(pin)
+        return if_changed(condition, cluster.version, render_keys(cluster))
+
+    @answers(app, KEYS, "POST")
+    async def add_key(self, request: PairingRequest, pin: str) -> Response:
+        accepted(request, JSON)
+        condition = condition_of(request)
+        fields = key_fields(read_fields(request))
+        key = await self.store.add_key(pin, fields["key"], fields["value"], condition)
+        return created(render_key(key, JSON), f"{CLUSTERS}/{pin}/keys/{key.name}")
+
+    @answers(app, KEY, "GET")
+    async def get_key(self, request: PairingRequest, pin: str, name: str) -> Response:
+        media_type = accepted(request, TEXT, JSON)
+        condition = condition_of(request)
+        key = await self.store.key(pin, name)
+        return if_changed(condition, key.version, render_key(key, media_type))
+
+    @answers(app, KEY, "PUT")
+    async def put_key(self, request: PairingRequest, pin: str, name: str) -> Response:
+        return await self._change_key(request, pin, name, partial=False)
+
+    @answers(app, KEY, "PATCH")
+    async def patch_key(self, request: PairingRequest, pin: str, name: str) -> Response:
+        return await self._change_key(request, pin, name, partial=True)
+
+    @answers(app, KEY, "DELETE")
+    async def delete_key(
+        self, request: PairingRequest, pin: str, name: str
+    ) -> Response:
+        await self.store.delete_key(pin, name, condition_of(request))
+        return Response(204)
+
+    async def _change_key(
+        self, request: PairingRequest, pin: str, name: str, *, partial: bool
+    ) -> Response:
+        media_type = accepted(request, TEXT, JSON)
+        condition = condition_of(request)
+        fields = key_fields(read_fields(request), partial=partial)
+        key = await self.store.change_key(
+            pin,
+            name,
+            new_name=fields.get("key"),
+            value=fields.get("value"),
+            condition=condition,
+        )
+        return render_key(key, media_type)
+
+    def _rendered(self, cluster: Cluster) -> Response:
+        return render_cluster(
+            cluster,
+            created=self.store.wall_time(cluster.created),
+            deadline=self.store.wall_time(cluster.deadline),
+        )

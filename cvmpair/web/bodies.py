@@ -1,0 +1,90 @@
+"""
+What a request body says: fields by name.
+"""
+
+import codecs
+import json
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from twisted.web.iweb import IRequest
+from werkzeug.http import parse_options_header
+
+from cvmpair.core.errors import InvalidFields
+from cvmpair.web.errors import BadRequest, UnsupportedMediaType
+from cvmpair.web.negotiation import JSON
+
+FORM: Final = "application/x-www-form-urlencoded"
+
+MAX_FORM_FIELDS: Final = 100
+
+_CHARSETS: Final = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16"})
+
+
+def read_fields(request: IRequest) -> Mapping[str, object]:
+    """
+    Return the fields of a JSON or form body.
+
+    JSON numbers become text, exactly as they are spelled.
+
+    :raises UnsupportedMediaType: if the body is neither.
+    :raises BadRequest: if it is broken.
+    :raises InvalidFields: if it is JSON, but not an object.
+    """
+    content_type = request.getHeader(b"Content-Type") or b""
+    media_type, options = parse_options_header(content_type.decode("latin-1"))
+    media_type = media_type.strip().lower()
+    if media_type not in (JSON, FORM):
+        raise UnsupportedMediaType
+    text = _decode(request.content.read(), options.get("charset", "utf-8"))
+    return _read_json(text) if media_type == JSON else _read_form(text)
+
+
+def _decode(body: bytes, charset: str) -> str:
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        raise UnsupportedMediaType from None
+    if name not in _CHARSETS:
+        raise UnsupportedMediaType
+    try:
+        return body.decode(name)
+    except UnicodeDecodeError:
+        raise BadRequest(f"The body is not text in {name}.") from None
+
+
+def _read_json(text: str) -> Mapping[str, object]:
+    try:
+        fields = json.loads(
+            text, parse_int=str, parse_float=str, parse_constant=_refuse_constant
+        )
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"JSON parse error - {error}") from None
+    except RecursionError:
+        raise BadRequest("JSON parse error - nested too deeply") from None
+    if not isinstance(fields, dict):
+        kind = type(fields).__name__
+        reason = f"Invalid data. Expected a dictionary, but got {kind}."
+        raise InvalidFields({"non_field_errors": [reason]})
+    return fields
+
+
+def _refuse_constant(constant: str) -> None:
+    raise json.JSONDecodeError(f"{constant} is not JSON", "", 0)
+
+
+def _read_form(text: str) -> Mapping[str, object]:
+    try:
+        return dict(
+            parse_qsl(
+                text,
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=MAX_FORM_FIELDS,
+            )
+        )
+    except UnicodeDecodeError:
+        raise BadRequest("The form is not text in utf-8.") from None
+    except ValueError:
+        raise BadRequest(f"The form has more than {MAX_FORM_FIELDS} fields.") from None

@@ -1,0 +1,180 @@
+"""
+One connection: deadlines and limits that hold while a request arrives.
+
+Twisted by itself cuts only a connection on which nothing at all comes, and takes
+a body of any size.
+"""
+
+from enum import Enum
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from twisted.web.http import RESPONSES, HTTPChannel, datetimeToString
+
+from cvmpair.web.errors import (
+    BadRequest,
+    ContentTooLarge,
+    HeadersTooLarge,
+    RequestError,
+    RequestTimeout,
+)
+from cvmpair.web.limits import RequestLimits
+from cvmpair.web.negotiation import accept_header
+from cvmpair.web.problems import problem
+
+LINGER: Final = 2.0
+"""
+The seconds during which a refused client may go on sending.
+
+Closing at once would reset the connection, and the answer would be lost with it.
+"""
+
+
+class _Part(Enum):
+    """
+    Which part of a request is awaited.
+    """
+
+    NONE = "nothing"
+    HEADERS = "headers"
+    BODY = "body"
+
+
+class PairingChannel(HTTPChannel):
+    """
+    An HTTP/1.1 connection.
+
+    Its factory is a :class:`~cvmpair.web.site.PairingSite`.
+    """
+
+    limits: RequestLimits
+    _part = _Part.HEADERS
+    _timed_part = _Part.NONE
+    _deadline: IDelayedCall | None = None
+    _body_size = 0
+    _refused = False
+
+    def connectionMade(self) -> None:
+        self.limits = self.factory.limits
+        self.factory.opened(self)
+        super().connectionMade()
+        self._time()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._part = _Part.NONE
+        self._time()
+        self.factory.closed(self)
+        super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if self._part is _Part.NONE and not self._handlingRequest:
+            self._part = _Part.HEADERS
+        super().dataReceived(data)
+        self._time()
+
+    def lineReceived(self, line: bytes) -> None:
+        if self._refused:
+            return
+        if self._receivedHeaderSize + len(line) > self.totalHeadersSize:
+            self.refuse(HeadersTooLarge())
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.refuse(HeadersTooLarge())
+
+    def allHeadersReceived(self) -> None:
+        self._part = _Part.BODY
+        self._body_size = 0
+        if self.length is not None and self.length > self.limits.body_size:
+            self.refuse(ContentTooLarge(self.limits.body_size))
+        else:
+            super().allHeadersReceived()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self._refused:
+            super().rawDataReceived(data)
+
+    def body_grows(self, by: int) -> bool:
+        """
+        Take notice of a piece of the body, and say whether it may be kept.
+
+        Chunks say their size only as they come.
+        """
+        self._body_size += by
+        if self._body_size > self.limits.body_size and not self._refused:
+            self.refuse(ContentTooLarge(self.limits.body_size))
+        return not self._refused
+
+    def allContentReceived(self) -> None:
+        if not self._refused:
+            self._part = _Part.NONE
+            self.factory.began(self.requests[-1])
+            super().allContentReceived()
+
+    def wind_up(self) -> None:
+        """
+        Close the connection, after the answer to the request that is being
+        handled, if there is one.
+        """
+        self.persistent = False
+        if not self._handlingRequest:
+            self.loseConnection()
+
+    def refuse(self, error: RequestError) -> None:
+        """
+        Answer before the request has come whole, and take no more of it.
+        """
+        self._refused = True
+        self.setTimeout(None)
+        accept = accept_header(self.requests[-1]) if self.requests else "*/*"
+        response = problem(error, accept)
+        lines = [
+            f"HTTP/1.1 {response.code} {RESPONSES[response.code].decode()}".encode(),
+            b"Date: " + datetimeToString(),
+            b"Connection: close",
+            *(name + b": " + value for name, value in response.headers.items()),
+        ]
+        self.transport.write(b"\r\n".join([*lines, b"", response.body]))
+        self.factory.refused(response.code)
+        self._part = _Part.NONE
+        self._time()
+        self._networkProducer.unregisterProducer()
+        if self.isSecure():
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+        self._deadline = self.callLater(LINGER, self._abort)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.refuse(BadRequest("The request is not well-formed HTTP/1.1."))
+
+    def _time(self) -> None:
+        # A request that comes in one piece, as nearly all do, needs no timer.
+        if self._part is self._timed_part:
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._timed_part = self._part
+        if self._part is not _Part.NONE:
+            self._deadline = self.callLater(self._seconds(), self._too_late)
+
+    def _seconds(self) -> float:
+        if self._part is _Part.HEADERS:
+            return self.limits.header_timeout
+        return self.limits.body_timeout
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        if self.requests or self._buffer:
+            self.refuse(RequestTimeout(self._part.value, self._seconds()))
+        else:
+            self.loseConnection()
+
+    def _abort(self) -> None:
+        self._deadline = None
+        self.transport.abortConnection()

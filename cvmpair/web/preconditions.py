@@ -1,0 +1,60 @@
+"""
+``If-Match`` and ``If-None-Match`` (RFC 9110, section 13.1).
+"""
+
+import re
+from typing import Final
+
+from twisted.web.iweb import IRequest
+
+from cvmpair.core.model import Condition
+from cvmpair.web.errors import BadRequest
+
+_TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(,\s*({_TAG.pattern}\s*)?)*")
+
+
+def etag(version: int) -> bytes:
+    """
+    Return the strong entity tag of what has that version.
+    """
+    return b'"%d"' % version
+
+
+def _versions(request: IRequest, header: str, *, weak: bool) -> frozenset[int] | None:
+    """
+    Return the versions that a header names, or ``None`` if it says ``*``.
+
+    A tag that was never ours is no version of anything, so it is left out.
+
+    :param weak: whether weak tags count.
+    """
+    lines = request.requestHeaders.getRawHeaders(header, ())
+    text = ", ".join(lines).strip()
+    if text == "*":
+        return None
+    if not _TAGS.fullmatch(text):
+        raise BadRequest(
+            f'{header} must be * or a list of entity tags in double quotes, as in "17".'
+        )
+    return frozenset(
+        int(tag)
+        for is_weak, tag in _TAG.findall(text)
+        if tag.isascii() and tag.isdigit() and len(tag) < 20 and (weak or not is_weak)
+    )
+
+
+def condition_of(request: IRequest) -> Condition:
+    """
+    Return what a request demands of the state of its resource.
+
+    :raises BadRequest: if it does so in a form that cannot be read.
+    """
+    headers = request.requestHeaders
+    match: frozenset[int] | None = None
+    none_match: frozenset[int] | None = frozenset()
+    if headers.hasHeader(b"If-Match"):
+        match = _versions(request, "If-Match", weak=False)
+    if headers.hasHeader(b"If-None-Match"):
+        none_match = _versions(request, "If-None-Match", weak=True)
+    return Condition(match=match, none_match=none_match)

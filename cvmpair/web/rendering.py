@@ -1,0 +1,103 @@
+"""
+Values as answers.
+"""
+
+from datetime import UTC, datetime
+from json import JSONEncoder
+
+from attrs import evolve
+from klein import Response
+
+from cvmpair.core.errors import ConditionFailed
+from cvmpair.core.model import Cluster, Condition, Key
+from cvmpair.web.negotiation import JSON, TEXT
+from cvmpair.web.preconditions import etag
+
+# Without spaces, like the original: somebody reads it with sed.
+encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def rfc3339(seconds: float) -> str:
+    """
+    Return a time as RFC 3339 has it, in UTC.
+
+    :param seconds: since the epoch.
+    """
+    time = datetime.fromtimestamp(seconds, UTC)
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def render_cluster(cluster: Cluster, created: float, deadline: float) -> Response:
+    """
+    Return a cluster without its keys.
+
+    :param created: when it was created, in seconds since the epoch.
+    :param deadline: when it expires, likewise.
+    """
+    body = {
+        "pin": cluster.pin,
+        "creation_time": rfc3339(created),
+        "expiration_time": rfc3339(deadline),
+    }
+    return _success(encode(body), JSON, cluster.version)
+
+
+def render_keys(cluster: Cluster) -> Response:
+    """
+    Return all keys of a cluster.
+    """
+    body = [{"key": key.name, "value": key.value} for key in cluster.keys]
+    return _success(encode(body), JSON, cluster.version)
+
+
+def render_key(key: Key, media_type: str) -> Response:
+    """
+    Return a key, as JSON or as the line that the original agents read.
+    """
+    if media_type == TEXT:
+        body = f"{key.name}: {key.value}"
+    else:
+        body = encode({"key": key.name, "value": key.value})
+    return _success(body, media_type, key.version)
+
+
+def created(response: Response, location: str) -> Response:
+    """
+    Add to the answer to a POST where the new resource is.
+    """
+    headers = {**response.headers, b"Location": location.encode()}
+    return Response(201, headers, response.body)
+
+
+def if_changed(condition: Condition, version: int, response: Response) -> Response:
+    """
+    Return the answer to a GET, or 304 if the client has it already.
+
+    :raises ConditionFailed: if ``If-Match`` does not hold.
+    """
+    evolve(condition, none_match=frozenset()).check(version)
+    try:
+        condition.check(version)
+    except ConditionFailed:
+        headers = dict(response.headers)
+        del headers[b"Content-Type"], headers[b"Content-Length"]
+        return Response(304, headers)
+    return response
+
+
+def _success(body: str, media_type: str, version: int) -> Response:
+    content = body.encode()
+    if media_type == TEXT:
+        media_type = f"{TEXT}; charset=utf-8"
+    return Response(
+        200,
+        {
+            b"Content-Type": media_type.encode(),
+            b"Content-Length": b"%d" % len(content),
+            b"ETag": etag(version),
+            b"Vary": b"Accept",
+            # PINs and values are nothing for a cache to keep.
+            b"Cache-Control": b"no-store",
+        },
+        content,
+    )

@@ -1,0 +1,111 @@
+"""
+One request, from the last byte of its body to the last byte of its answer.
+"""
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
+from twisted.web.server import Request
+
+from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
+from cvmpair.web.negotiation import accept_header
+from cvmpair.web.problems import log_defect, problem
+
+_METHOD: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}")
+_PATH: Final = re.compile(rb"/[A-Za-z0-9_./~-]*")
+
+
+class PairingRequest(Request):
+    """
+    Answers by itself what no handler has to see, and remembers what the log says
+    of it.
+
+    :ivar route: the pattern of the resource, never the path.
+    :ivar pin: the PIN in the path, if there is a legal one.
+    """
+
+    # Nothing is text/html by accident.
+    defaultContentType = None
+
+    route = "-"
+    pin: str | None = None
+    received: float = 0.0
+    _on_end: Callable[["PairingRequest"], None] | None = None
+
+    def begin(
+        self, now: float, on_end: Callable[["PairingRequest"], None]
+    ) -> None:
+        """
+        Take notice that the request has come whole.
+
+        :param now: the time, in seconds of the reactor.
+        :param on_end: is called once, when it is answered or was given up.
+        """
+        self.received = now
+        self._on_end = on_end
+
+    def has_body(self) -> bool:
+        """
+        Say whether the request has a body that is not empty.
+        """
+        return self.content.getbuffer().nbytes > 0
+
+    def gotLength(self, length: int | None) -> None:
+        # Twisted would use a file on the disk, from the reactor's thread, for a body
+        # of unknown length. The channel limits it, so it stays in memory.
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self.channel.body_grows(len(data)):
+            super().handleContentChunk(data)
+
+    def getRequestHostname(self) -> bytes:
+        # Routing does not depend on it, but Klein would have Werkzeug encode whatever
+        # the client sent, and log it where that fails.
+        return b"localhost"
+
+    def process(self) -> None:
+        if not _METHOD.fullmatch(self.method):
+            self.refuse(BadRequest("The method of the request is not a token."))
+        elif not _PATH.fullmatch(unquote_to_bytes(self.path)):
+            self.refuse(NoSuchResource())
+        else:
+            super().process()
+
+    def refuse(self, error: Exception) -> None:
+        """
+        Answer with a problem, without a handler.
+        """
+        response = problem(error, accept_header(self))
+        self.setResponseCode(response.code)
+        self.setHeader(b"Date", datetimeToString())
+        for name, value in response.headers.items():
+            self.setHeader(name, value)
+        self.write(response.body)
+        self.finish()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        # What goes wrong outside a handler; Twisted would log the text of the error,
+        # which may hold a PIN, and answer with HTML.
+        log_defect(reason, self.route)
+        if not self.startedWriting:
+            self.refuse(InternalError())
+        return reason
+
+    def finish(self) -> None:
+        super().finish()
+        self._end()
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        self._end()
+
+    def _end(self) -> None:
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(self)

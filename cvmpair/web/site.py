@@ -1,0 +1,142 @@
+"""
+All connections of the daemon: the log of what they asked, and their end.
+"""
+
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from cvmpair.core.pseudonym import Pseudonyms, new_pseudonym_key
+from cvmpair.web.channel import PairingChannel
+from cvmpair.web.limits import RequestLimits
+from cvmpair.web.request import PairingRequest
+
+IDLE_TIMEOUT: Final = 60.0
+"""The seconds after which a connection without a request is closed."""
+
+_METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+)
+
+
+class PairingSite(Site):
+    """
+    The factory of all connections.
+
+    :ivar pseudonyms: the ids for the log; of a key of its own until the state,
+        which has a lasting one, is loaded.
+    """
+
+    # HTTP/1.1 only: the limits are those of this channel.
+    protocol = PairingChannel
+    requestFactory = PairingRequest
+    noisy = False
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        resource: IResource,
+        *,
+        limits: RequestLimits,
+        reactor: IReactorTime,
+    ) -> None:
+        super().__init__(
+            resource,
+            timeout=IDLE_TIMEOUT,
+            reactor=reactor,
+            parsePOSTFormSubmission=False,
+        )
+        self.limits = limits
+        self.pseudonyms = Pseudonyms(new_pseudonym_key())
+        self._channels: set[PairingChannel] = set()
+        self._empty: list[Deferred[None]] = []
+
+    def startFactory(self) -> None:
+        """
+        Do nothing: Twisted's access log, with its timer, is not used.
+        """
+
+    def stopFactory(self) -> None:
+        """
+        Do nothing, likewise.
+        """
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        Offer what :attr:`protocol` speaks.
+        """
+        return [b"http/1.1"]
+
+    def log(self, request: PairingRequest) -> None:
+        """
+        Do nothing: :meth:`began` sees to the log.
+        """
+
+    def opened(self, channel: PairingChannel) -> None:
+        """
+        Take notice of a new connection.
+        """
+        self._channels.add(channel)
+
+    def closed(self, channel: PairingChannel) -> None:
+        """
+        Take notice of the end of a connection.
+        """
+        self._channels.discard(channel)
+        if not self._channels:
+            empty, self._empty = self._empty, []
+            for deferred in empty:
+                deferred.callback(None)
+
+    async def wind_up(self, patience: float) -> None:
+        """
+        Close all connections, each after the answer that it waits for.
+
+        :param patience: the seconds after which the rest is cut off.
+        """
+        for channel in list(self._channels):
+            channel.wind_up()
+        if self._channels:
+            empty: Deferred[None] = Deferred()
+            self._empty.append(empty)
+            cut = self.reactor.callLater(patience, self._cut)
+            await empty
+            if cut.active():
+                cut.cancel()
+
+    def _cut(self) -> None:
+        for channel in list(self._channels):
+            channel.transport.abortConnection()
+
+    def began(self, request: PairingRequest) -> None:
+        """
+        Take notice that a request has come whole.
+        """
+        request.begin(self.reactor.seconds(), self._ended)
+
+    def refused(self, status: int) -> None:
+        """
+        Take notice that a request was refused before it had come whole.
+        """
+        self._log.info(
+            "request method=- route=- status={status} ms=0.0 bytes=0 cluster=-",
+            status=status,
+        )
+
+    def _ended(self, request: PairingRequest) -> None:
+        method = request.method.decode("latin-1")
+        self._log.info(
+            "request method={method} route={route} status={status} ms={ms:.1f} "
+            "bytes={size} cluster={cluster}",
+            method=method if method in _METHODS else "other",
+            route=request.route,
+            status=request.code if request.finished else "aborted",
+            ms=(self.reactor.seconds() - request.received) * 1000,
+            size=request.sentLength,
+            cluster=self.pseudonyms.of(request.pin) if request.pin else "-",
+        )

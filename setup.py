@@ -1,0 +1,54 @@
+"""
+Packages and dependencies; build and tool settings are in pyproject.toml.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "cvmpair/__init__.py").read_text(), re.MULTILINE
+)
+assert VERSION is not None
+
+setup(
+    name="cvmpair",
+    version=VERSION[1],
+    description="Boot any set of machines into one cluster with one short PIN.",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["cvmpair", "cvmpair.*"]), "twisted.plugins"],
+    package_data={
+        "cvmpair": ["py.typed"],
+        "cvmpair.snapshots": ["schema/*.sql"],
+        "cvmpair.web": ["assets/*"],
+        "twisted.plugins": ["cvmpair_plugin.py"],
+    },
+    install_requires=[
+        # 26.4 is the first with tls: endpoints; it has the fixes of all request
+        # smuggling reports up to then.
+        "twisted[tls]>=26.4,<28",
+        "klein>=24.8,<27",
+        # Klein takes any Werkzeug, and has broken with new ones before.
+        "werkzeug>=3.1,<4",
+        "attrs>=25.1",
+        "zope-interface>=8",
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.100",
+            "mypy>=2.4,<2.5",
+            "mypy-zope>=1.0.17",
+            "pytest>=9",
+            "pytest-twisted>=1.14.3",
+            "ruff>=0.17",
+            "towncrier>=26",
+            "treq>=26.7",
+        ]
+    },
+)
