@@ -1,0 +1,153 @@
+"""
+Who may import whom: three floors and a roof.
+
+A room imports from the floors below it, never sideways, and the modules that do
+I/O only where they belong. ``if TYPE_CHECKING`` counts as well: a dependency of
+the mind is one too.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+FLOOR_0 = {"cvmpair.core"}
+"""What all may import."""
+
+ROOMS: dict[str, set[str]] = {
+    "cvmpair.core": set(),
+    "cvmpair.stores": set(),
+    "cvmpair.snapshots": set(),
+    "cvmpair.services": set(),
+    "cvmpair.web": {"cvmpair.stores.protocol"},
+    "cvmpair.options": {"cvmpair.web.limits"},
+    "cvmpair.service": {
+        "cvmpair.options",
+        "cvmpair.services",
+        "cvmpair.snapshots",
+        "cvmpair.stores",
+        "cvmpair.web",
+    },
+    "twisted.plugins.cvmpair_plugin": set(),
+}
+"""For each room, what of ours it may import beyond itself and floor 0."""
+
+ALLOWED_TWISTED_IN_CORE = {
+    "twisted.internet.defer",
+    "twisted.internet.interfaces",
+    "twisted.logger",
+}
+"""None of these loads the reactor."""
+
+RESERVED: dict[str, set[str]] = {
+    "twisted.internet.reactor": {"cvmpair.service"},
+    "sqlite3": {"cvmpair.snapshots"},
+    "klein": {"cvmpair.web"},
+    "werkzeug": {"cvmpair.web"},
+    "twisted.web": {"cvmpair.web"},
+    "treq": set(),
+    "os": {"cvmpair.snapshots"},
+    "fcntl": {"cvmpair.snapshots"},
+    "time": {"cvmpair.service"},
+    "socket": set(),
+    "threading": set(),
+    "asyncio": set(),
+}
+"""Which rooms may import what is not ours; everybody may import the rest."""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules() -> list[Path]:
+    return [*ROOT.glob("cvmpair/**/*.py"), *ROOT.glob("twisted/**/*.py")]
+
+
+def imports(source: str) -> Iterator[str]:
+    """
+    Yield the full name of everything that a source imports, wherever it does.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, places: set[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def room_of(module: str) -> str | None:
+    return next((room for room in ROOMS if within(module, {room})), None)
+
+
+def objections(module: str, source: str) -> list[str]:
+    """
+    Say what a module of that name must not import of what it does.
+    """
+    room = room_of(module)
+    if room is None:
+        # The package itself says its version and nothing else.
+        return [name for name in imports(source)]
+    wrong = []
+    for name in imports(source):
+        if within(name, {"cvmpair"}) and name != "cvmpair.__version__":
+            if not within(name, {room} | FLOOR_0 | ROOMS[room]):
+                wrong.append(name)
+        elif room == "cvmpair.core" and within(name, {"twisted"}):
+            if not within(name, ALLOWED_TWISTED_IN_CORE):
+                wrong.append(name)
+        else:
+            wrong += [
+                name
+                for reserved, rooms in RESERVED.items()
+                if within(name, {reserved}) and room not in rooms
+            ]
+    return wrong
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_imports(path: Path) -> None:
+    assert objections(module_name(path), path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_core_opens_no_file(path: Path) -> None:
+    if within(module_name(path), {"cvmpair.core"}):
+        calls = [
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
+        assert "open" not in calls
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("cvmpair.core.book", "import sqlite3"),
+        ("cvmpair.core.book", "from cvmpair.stores import memory"),
+        ("cvmpair.core.book", "from twisted.internet import reactor"),
+        ("cvmpair.stores.memory", "from cvmpair.services.expiry import Expiry"),
+        ("cvmpair.snapshots.sqlite", "from cvmpair.stores import protocol"),
+        ("cvmpair.services.expiry", "def f():\n from twisted.internet import reactor"),
+        ("cvmpair.web.api", "from cvmpair.stores.memory import MemoryStore"),
+        ("cvmpair.web.api", "import sqlite3"),
+        ("cvmpair.options", "from cvmpair.web.api import PairingAPI"),
+        ("cvmpair", "import klein"),
+    ],
+)
+def test_the_check_bites(module: str, source: str) -> None:
+    assert objections(module, source)
+
+
+def test_every_module_has_a_room() -> None:
+    homeless = [module_name(path) for path in modules() if not room_of(module_name(path))]
+    assert homeless == ["cvmpair"]
