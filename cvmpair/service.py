@@ -154,11 +154,12 @@ class PairingDaemon(Service):
             self._load()
         except (StateError, WriteFailed) as error:
             fail(_reason(error), 1)
+        # twist does not know the privileged start.
+        self._bind()
+        # From here on nothing may fail: the thread would keep the process alive.
         self._threads.start()
         self._expiry.changed()
         self._timekeeping.start()
-        # twist does not know the privileged start.
-        self._bind()
         self.reactor.callWhenRunning(self._end_well)
         self._log.info(
             "started version={version} python_twisted={twisted} listen={listen} "
