@@ -13,16 +13,30 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from attrs import define, field, frozen
 
-from tests.logs import new_log
+from tests.logs import PINS, new_log
 
 ROOT = Path(__file__).parents[2]
 TWISTD = Path(sys.executable).parent / "twistd"
+TWIST = Path(sys.executable).parent / "twist"
+LAUNCHERS = {
+    "twistd": (str(TWISTD), "-n", "--pidfile="),
+    "twist": (str(TWIST), "--log-format=text"),
+}
 CLUSTERS = "/api/v1/clusters"
 START_TIMEOUT = 60.0
+
+
+def environment() -> dict[str, str]:
+    """
+    Return the environment variables for programs that a test starts.
+    """
+    proxies = {"http_proxy", "https_proxy", "all_proxy"}
+    kept = {key: word for key, word in os.environ.items() if key.lower() not in proxies}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def free_port() -> int:
@@ -61,18 +75,26 @@ class Daemon:
     As a context manager it is running inside and killed at the end, if it still
     runs then.
 
-    :ivar options: more words for ``twistd cvmpair``.
+    :ivar options: more words for ``cvmpair``.
+    :ivar launcher: the words before ``cvmpair``.
     :ivar prefix: a command to run it under, such as ``strace``.
     :ivar environment: more environment variables.
+    :ivar listen: endpoint strings; one of them is for :attr:`port`.
     """
 
     state_dir: Path
     options: Sequence[str] = ()
+    launcher: Sequence[str] = LAUNCHERS["twistd"]
     prefix: Sequence[str] = ()
     environment: Mapping[str, str] = field(factory=dict)
     port: int = field(factory=free_port)
+    listen: Sequence[str] = field()
     log: Path = field(factory=lambda: new_log("daemon"))
     process: subprocess.Popen[bytes] | None = None
+
+    @listen.default
+    def _plain(self) -> Sequence[str]:
+        return [f"tcp:{self.port}:interface=127.0.0.1"]
 
     @property
     def url(self) -> str:
@@ -84,9 +106,10 @@ class Daemon:
         """
         return [
             *self.prefix,
-            *[str(TWISTD), "-n", "--pidfile=", "cvmpair"],
-            *["--listen", f"tcp:{self.port}:interface=127.0.0.1"],
-            *["--state-dir", str(self.state_dir)],
+            *self.launcher,
+            "cvmpair",
+            *[f"--listen={endpoint}" for endpoint in self.listen],
+            f"--state-dir={self.state_dir}",
             *self.options,
         ]
 
@@ -99,7 +122,7 @@ class Daemon:
                 self.command(),
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
+                env={**environment(), **self.environment},
                 cwd=self.log.parent,
             )
 
@@ -144,7 +167,7 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
-    def __enter__(self) -> "Daemon":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -191,4 +214,5 @@ class Daemon:
         """
         answer = self.request("POST", CLUSTERS)
         assert answer.status == 201, answer.status
+        PINS.add(answer.json["pin"])
         return answer.json["pin"]
