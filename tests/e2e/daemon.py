@@ -151,21 +151,25 @@ class Daemon:
         assert self.process is not None
         return self.process.wait(timeout)
 
+    def end(self, number: signal.Signals) -> int:
+        """
+        End it by a signal, and return its exit status.
+        """
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.wait()
+
     def kill(self) -> None:
         """
         End it at once.
         """
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        self.end(signal.SIGKILL)
 
     def terminate(self) -> int:
         """
         Ask it to end, and return its exit status.
         """
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.wait()
+        return self.end(signal.SIGTERM)
 
     def __enter__(self) -> Self:
         self.start()
