@@ -34,7 +34,7 @@ INTERVAL = 0.3
 FLUSH = 2.0
 """The seconds that a flush may take on a busy machine."""
 
-SAMPLE = 100
+SAMPLE = 25
 """How many clusters that were not touched lately are looked at each time."""
 
 

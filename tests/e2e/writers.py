@@ -113,22 +113,24 @@ class Writer(Client):
 
     def step(self) -> None:
         chance = self.random.random()
-        if not self._pins or chance < 0.25:
+        if not self._pins or chance < 0.1:
             self._create()
             return
-        place = self.random.randrange(len(self._pins))
+        # Mostly one of the newest, so that values change again and again.
+        reach = 10 if self.random.random() < 0.9 else len(self._pins)
+        place = self.random.randrange(max(0, len(self._pins) - reach), len(self._pins))
         pin = self._pins[place]
         keys = self.state[pin]
-        if chance < 0.32:
+        if chance < 0.15:
             self._pins[place] = self._pins[-1]
             self._pins.pop()
             self._change(
                 "DELETE", f"/{pin}", 204, Change(pin=pin, name=None, value=None)
             )
-        elif keys and (chance < 0.75 or len(keys) >= MOST_KEYS):
+        elif keys and (chance < 0.65 or len(keys) >= MOST_KEYS):
             key = self.random.choice(list(keys))
             path = f"/{pin}/keys/{key}"
-            if chance < 0.42:
+            if chance < 0.25:
                 self._change("DELETE", path, 204, Change(pin=pin, name=key, value=None))
             else:
                 change = Change(pin=pin, name=key, value=self._new_value())
