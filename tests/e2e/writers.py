@@ -45,6 +45,13 @@ class Client:
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    @property
+    def running(self) -> bool:
+        """
+        Whether it was not cut off yet.
+        """
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """
         Begin.
@@ -186,6 +193,8 @@ class Reader(Client):
         changes = self.random.choice(self.writers).changes
         change = changes[-1] if changes else None
         if change is None or change.name is None or change.value is None:
+            if not any(writer.running for writer in self.writers):
+                raise ConnectionError
             # Let the others on.
             time.sleep(0)
             return
