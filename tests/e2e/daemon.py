@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -80,6 +81,7 @@ class Daemon:
     :ivar prefix: a command to run it under, such as ``strace``.
     :ivar environment: more environment variables.
     :ivar listen: endpoint strings; one of them is for :attr:`port`.
+    :ivar tls: how to connect to that one, if it speaks TLS.
     """
 
     state_dir: Path
@@ -89,6 +91,7 @@ class Daemon:
     environment: Mapping[str, str] = field(factory=dict)
     port: int = field(factory=free_port)
     listen: Sequence[str] = field()
+    tls: ssl.SSLContext | None = None
     log: Path = field(factory=lambda: new_log("daemon"))
     process: subprocess.Popen[bytes] | None = None
 
@@ -128,7 +131,7 @@ class Daemon:
 
     def start(self) -> None:
         """
-        Start the process and wait until it listens.
+        Start the process and wait until it answers.
         """
         self.spawn()
         deadline = time.monotonic() + START_TIMEOUT
@@ -137,12 +140,12 @@ class Daemon:
             status = self.process.poll()
             assert status is None, f"ended with {status}:\n{self.log.read_text()}"
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                self.request("OPTIONS", CLUSTERS)
             except OSError:
                 time.sleep(0.02)
             else:
                 return
-        raise AssertionError(f"does not listen:\n{self.log.read_text()}")
+        raise AssertionError(f"does not answer:\n{self.log.read_text()}")
 
     def wait(self, timeout: float = 30.0) -> int:
         """
@@ -195,7 +198,13 @@ class Daemon:
         """
         Send one request on a connection of its own.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = (
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+            if self.tls is None
+            else http.client.HTTPSConnection(
+                "localhost", self.port, timeout=timeout, context=self.tls
+            )
+        )
         try:
             data = body.encode() if isinstance(body, str) else body
             connection.request(method, path, data, dict(headers or {}))

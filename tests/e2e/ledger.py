@@ -8,6 +8,7 @@ anything is lost that they were told.
 """
 
 import argparse
+import atexit
 import http.client
 import json
 import secrets
@@ -180,6 +181,7 @@ def main() -> int:
     """
     Run the ledger by hand.
     """
+    atexit.register(logs.remove)
     parser = argparse.ArgumentParser(description="Kill the daemon again and again.")
     parser.add_argument("--cycles", type=int, default=20)
     parser.add_argument(
@@ -198,7 +200,6 @@ def main() -> int:
             while ledger.cycles < arguments.cycles and not ledger.faults:
                 ledger.cycle()
             ledger.close()
-    logs.remove()
     print(ledger.summary)
     for fault in ledger.faults:
         print(fault)
