@@ -3,8 +3,9 @@ Errors as answers: the one table of what each means in HTTP (RFC 9457).
 """
 
 import json
+from collections.abc import Callable
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 from klein import Klein, Response
@@ -126,23 +127,21 @@ def register_problems(app: Klein) -> None:
     Have an application answer all that its handlers do not with a problem.
     """
 
-    @app.handle_errors(routing.NotFound)
-    def not_found(_: object, request: IRequest, failure: Failure) -> Response:
-        return problem(http.NoSuchResource(), accept_header(request))
-
-    @app.handle_errors(routing.MethodNotAllowed)
-    def not_allowed(_: object, request: IRequest, failure: Failure) -> Response:
-        allowed = sorted({*failure.value.valid_methods, "OPTIONS"})
-        if request.method == b"OPTIONS":
-            return Response(204, {b"Allow": ", ".join(allowed).encode()})
-        error = http.MethodNotAllowed(request.method.decode("latin-1"), allowed)
-        return problem(error, accept_header(request))
-
-    @app.handle_errors(domain.PairingError, http.RequestError)
-    def refused(_: object, request: IRequest, failure: Failure) -> Response:
-        return problem(failure.value, accept_header(request))
-
-    @app.handle_errors(Exception)
-    def defect(_: object, request: IRequest, failure: Failure) -> Response:
+    # The first argument is the instance that the application is bound to.
+    def answer(_: object, request: IRequest, failure: Failure) -> Response:
+        error = failure.value
+        if isinstance(error, routing.NotFound):
+            return problem(http.NoSuchResource(), accept_header(request))
+        if isinstance(error, routing.MethodNotAllowed):
+            allowed = sorted({*(error.valid_methods or ()), "OPTIONS"})
+            if request.method == b"OPTIONS":
+                return Response(204, {b"Allow": ", ".join(allowed).encode()})
+            method = request.method.decode("latin-1")
+            return problem(
+                http.MethodNotAllowed(method, allowed), accept_header(request)
+            )
         log_defect(failure, getattr(request, "route", "-"))
         return problem(http.InternalError(), accept_header(request))
+
+    register: Callable[[Any], Any] = app.handle_errors(Exception)
+    register(answer)

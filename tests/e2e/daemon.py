@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from attrs import define, field, frozen
 
@@ -144,7 +144,7 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
-    def __enter__(self) -> "Daemon":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
