@@ -167,9 +167,7 @@ class PairingDaemon(Service):
             "state={state} durability={durability} clusters={clusters}",
             version=__version__,
             twisted=version("twisted"),
-            listen=" ".join(
-                words.partition(":privateKey")[0] for words, _ in self.endpoints
-            ),
+            listen=" ".join(words for words, _ in self.endpoints),
             state=str(self.settings.state_dir),
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
