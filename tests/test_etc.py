@@ -34,7 +34,9 @@ def test_unit_starts_the_daemon_with_options_that_it_knows() -> None:
 
 
 def table_rows() -> dict[str, str]:
-    return dict(re.findall(r"^\| `--([a-z-]+)[^`]*` \| `([^`]+)` \|", README, re.M))
+    return dict(
+        re.findall(r"^\| `--([a-z-]+)[^`]*` \| `([^`]+)` \|", README, re.MULTILINE)
+    )
 
 
 def test_readme_has_every_option_with_its_default() -> None:
