@@ -67,10 +67,8 @@ async function create() {
 }
 
 async function copy(element) {
-  // Only snippets have a value; each is to end with a line of its own.
-  const text = element.value ? `${element.value}\n` : element.textContent;
   try {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(element.value ?? element.textContent);
     return true;
   } catch {
     // There is no clipboard without https, except in this older way.
@@ -85,7 +83,8 @@ for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     const copied = await copy(find(button.dataset.copies));
-    announce(copied ? "Copied." : "It is selected; copy it with your keyboard.");
+    const done = `${label.replace("Copy", "Copied")}.`;
+    announce(copied ? done : "It is selected; copy it with your keyboard.");
     button.textContent = copied ? "Copied" : label;
     setTimeout(() => { button.textContent = label; }, 2000);
   });
