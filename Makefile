@@ -32,8 +32,9 @@ bench: .venv/installed-test
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
-test-packages:
+test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl
+	@tools/need-browser $(BIN)/playwright
 
 clean:
 	rm -rf .venv build *.egg-info

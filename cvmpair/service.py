@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import define, field
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
@@ -49,15 +49,16 @@ def makeService(options: Options) -> IService:
     """
     Return the daemon; called by ``twistd`` and ``twist``.
     """
-    from twisted.internet import reactor
+    from twisted.internet import reactor  # noqa: PLC0415
 
+    clock: Any = reactor
     # The timers of the reactor would follow every step of the wall clock
     # (https://github.com/twisted/twisted/issues/2424).
-    reactor.seconds = time.monotonic
+    clock.seconds = time.monotonic
     settings = options.settings
-    endpoints = [_endpoint(reactor, words) for words in settings.listen]
+    endpoints = [_endpoint(clock, words) for words in settings.listen]
     return PairingDaemon(
-        reactor=reactor,
+        reactor=clock,
         settings=settings,
         endpoints=list(zip(settings.listen, endpoints, strict=True)),
         wall=time.time,
@@ -68,12 +69,13 @@ def _endpoint(reactor: Any, words: str) -> IStreamServerEndpoint:
     # What a string may lack depends on the plugin that parses it, and so does what
     # that raises.
     try:
-        return serverFromString(reactor, words)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, words)
     except Exception as error:
         fail(f"--listen {words!r} is no usable endpoint: {_reason(error)}", 2)
+    return endpoint
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException | None) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(text.split())
 
@@ -166,7 +168,7 @@ class PairingDaemon(Service):
             "state={state} durability={durability} clusters={clusters}",
             version=__version__,
             twisted=version("twisted"),
-            listen=" ".join(words.partition(":privateKey")[0] for words, _ in self.endpoints),
+            listen=" ".join(words for words, _ in self.endpoints),
             state=str(self.settings.state_dir),
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
@@ -199,7 +201,9 @@ class PairingDaemon(Service):
             return
         for words, endpoint in self.endpoints:
             failures: list[Failure] = []
-            endpoint.listen(self._site).addCallbacks(self._ports.append, failures.append)
+            endpoint.listen(self._site).addCallbacks(
+                self._ports.append, failures.append
+            )
             for failure in failures:
                 fail(f"--listen {words!r} cannot be used: {_reason(failure.value)}", 1)
 
@@ -209,13 +213,13 @@ class PairingDaemon(Service):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
-    def _on_signal(self, number: int, frame: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         self.reactor.callFromThread(self.reactor.stop)
 
     async def _stop(self) -> None:
         self._log.info("stopping")
         for port in self._ports:
-            await port.stopListening()
+            await maybeDeferred(port.stopListening)
         self._timekeeping.stop()
         self._expiry.stop()
         await self._snapshotting.finish()

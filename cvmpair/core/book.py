@@ -197,9 +197,7 @@ class ClusterBook:
         self._put(cluster.with_key_replaced(old, new))
         return new
 
-    def delete_key(
-        self, pin: str, name: str, condition: Condition = ANY_STATE
-    ) -> None:
+    def delete_key(self, pin: str, name: str, condition: Condition = ANY_STATE) -> None:
         """
         Delete one key.
 

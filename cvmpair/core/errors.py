@@ -22,8 +22,8 @@ class ClusterNotFound(PairingError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No cluster has this PIN: it was never created, was deleted, or has expired. "
-            "Check it for a typing error, or create a new one."
+            "No cluster has this PIN: it was never created, was deleted, or has "
+            "expired. Check it for a typing error, or create a new one."
         )
 
 
@@ -55,8 +55,8 @@ class ConditionFailed(PairingError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The resource is not in the state that If-Match or If-None-Match asked for. "
-            "Read it again for its present ETag."
+            "The resource is not in the state that If-Match or If-None-Match asked "
+            "for. Read it again for its present ETag."
         )
 
 
@@ -81,7 +81,8 @@ class TooManyKeys(PairingError):
     def __init__(self, limit: int) -> None:
         super().__init__(
             f"This cluster has reached the limit of {limit} keys. "
-            "Delete one that is no longer needed, or ask the operator to raise --max-keys."
+            "Delete one that is no longer needed, or ask the operator to raise "
+            "--max-keys."
         )
         self.limit = limit
 
@@ -113,8 +114,8 @@ class StoreUnavailable(PairingError):
         :param retry_after: the seconds after which asking again makes sense.
         """
         super().__init__(
-            "The service cannot save changes at the moment, so it takes none. "
-            "Nothing that it acknowledged is lost. Try again later; its operator finds the "
+            "The service cannot save changes at the moment, so it takes none. Nothing "
+            "that it acknowledged is lost. Try again later; its operator finds the "
             "reason in its log."
         )
         self.retry_after = retry_after

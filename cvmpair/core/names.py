@@ -74,6 +74,7 @@ def key_value(text: str) -> str:
         raise ValueError("Not a valid string.") from None
     if size > MAX_VALUE_BYTES:
         raise ValueError(
-            f"A value has at most {MAX_VALUE_BYTES} bytes of UTF-8; this one has {size}."
+            f"A value has at most {MAX_VALUE_BYTES} bytes of UTF-8; "
+            f"this one has {size}."
         )
     return value

@@ -8,6 +8,7 @@ it, ``periodic`` flushes at an interval and holds back nothing.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from attrs import define, field
@@ -141,9 +142,9 @@ class Snapshotting:
         while (self.book.has_changes() or self._mark_wanted) and not self._failed:
             self._mark_wanted = False
             batch = self._in_flight = self.book.take_changes()
-            mark = self.timeline.mark()
+            write = partial(self.backing.write, batch, self.timeline.mark())
             try:
-                await self.in_thread(lambda: self.backing.write(batch, mark))
+                await self.in_thread(write)
                 self._durable = batch.version
                 self._release()
                 await self.in_thread(self.backing.tidy)

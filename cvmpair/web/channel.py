@@ -5,10 +5,12 @@ Twisted by itself cuts only a connection on which nothing at all comes, and take
 a body of any size.
 """
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from typing import Any, Final, cast
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel, datetimeToString
 
@@ -49,6 +51,8 @@ class PairingChannel(HTTPChannel):
     """
 
     limits: RequestLimits
+    factory: Any
+    transport: Any
     _part = _Part.HEADERS
     _timed_part = _Part.NONE
     _deadline: IDelayedCall | None = None
@@ -61,7 +65,7 @@ class PairingChannel(HTTPChannel):
         super().connectionMade()
         self._time()
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._part = _Part.NONE
         self._time()
         self.factory.closed(self)
@@ -83,7 +87,7 @@ class PairingChannel(HTTPChannel):
         else:
             super().lineReceived(line)
 
-    def lineLengthExceeded(self, line: bytes) -> None:
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002
         self.refuse(HeadersTooLarge())
 
     def allHeadersReceived(self) -> None:
@@ -132,17 +136,18 @@ class PairingChannel(HTTPChannel):
         self.setTimeout(None)
         accept = accept_header(self.requests[-1]) if self.requests else "*/*"
         response = problem(error, accept)
+        headers = cast("Mapping[bytes, bytes]", response.headers)
         lines = [
             f"HTTP/1.1 {response.code} {RESPONSES[response.code].decode()}".encode(),
             b"Date: " + datetimeToString(),
             b"Connection: close",
-            *(name + b": " + value for name, value in response.headers.items()),
+            *(b"%b: %b" % header for header in headers.items()),
         ]
         self.transport.write(b"\r\n".join([*lines, b"", response.body]))
         self.factory.refused(response.code)
         self._part = _Part.NONE
         self._time()
-        self._networkProducer.unregisterProducer()
+        self.transport.unregisterProducer()
         if self.isSecure():
             self.transport.loseConnection()
         else:

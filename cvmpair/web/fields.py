@@ -16,7 +16,9 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
 }
 
 
-def key_fields(fields: Mapping[str, object], *, partial: bool = False) -> dict[str, str]:
+def key_fields(
+    fields: Mapping[str, object], *, partial: bool = False
+) -> dict[str, str]:
     """
     Return the fields of a key, checked and trimmed; others are ignored.
 
@@ -43,6 +45,6 @@ def key_fields(fields: Mapping[str, object], *, partial: bool = False) -> dict[s
 def _text(value: object) -> str:
     if value is None:
         raise ValueError("This field may not be null.")
-    if not isinstance(value, str):
-        raise ValueError("Not a valid string.")
-    return value
+    if isinstance(value, str):
+        return value
+    raise ValueError("Not a valid string.")

@@ -11,6 +11,7 @@ from cvmpair.core.model import Condition
 from cvmpair.web.errors import BadRequest
 
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_VERSION: Final = re.compile(r"[0-9]{1,19}")
 _TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(,\s*({_TAG.pattern}\s*)?)*")
 
 
@@ -40,7 +41,7 @@ def _versions(request: IRequest, header: str, *, weak: bool) -> frozenset[int] |
     return frozenset(
         int(tag)
         for is_weak, tag in _TAG.findall(text)
-        if tag.isascii() and tag.isdigit() and len(tag) < 20 and (weak or not is_weak)
+        if _VERSION.fullmatch(tag) and (weak or not is_weak)
     )
 
 

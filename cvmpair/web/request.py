@@ -5,7 +5,7 @@ One request, from the last byte of its body to the last byte of its answer.
 import re
 from collections.abc import Callable
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
@@ -17,7 +17,8 @@ from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
 
 _METHOD: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}")
-_PATH: Final = re.compile(rb"/[A-Za-z0-9_./~-]*")
+# Empty segments are refused with the rest: Werkzeug would redirect to a path without.
+_PATH: Final = re.compile(rb"/|(?:/[A-Za-z0-9_.~-]+)+/?")
 
 
 class PairingRequest(Request):
@@ -35,11 +36,12 @@ class PairingRequest(Request):
     route = "-"
     pin: str | None = None
     received: float = 0.0
+    # A cycle of types: the channel makes requests.
+    channel: Any
+    _body: BytesIO
     _on_end: Callable[["PairingRequest"], None] | None = None
 
-    def begin(
-        self, now: float, on_end: Callable[["PairingRequest"], None]
-    ) -> None:
+    def begin(self, now: float, on_end: Callable[["PairingRequest"], None]) -> None:
         """
         Take notice that the request has come whole.
 
@@ -53,12 +55,12 @@ class PairingRequest(Request):
         """
         Say whether the request has a body that is not empty.
         """
-        return self.content.getbuffer().nbytes > 0
+        return bool(self._body.getbuffer())
 
-    def gotLength(self, length: int | None) -> None:
+    def gotLength(self, length: int | None) -> None:  # noqa: ARG002
         # Twisted would use a file on the disk, from the reactor's thread, for a body
         # of unknown length. The channel limits it, so it stays in memory.
-        self.content = BytesIO()
+        self.content = self._body = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
         if self.channel.body_grows(len(data)):

@@ -4,13 +4,11 @@ What is served: the API below ``/api/``, the page everywhere else.
 
 from attrs import define
 from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource
-from zope.interface import implementer
+from twisted.web.resource import IResource, Resource
 
 
-@implementer(IResource)
-@define(eq=False)
-class Root:
+@define(eq=False, slots=False)
+class Root(Resource):
     """
     The root of the site.
     """
@@ -20,17 +18,8 @@ class Root:
     api: IResource
     page: IResource
 
-    def getChildWithDefault(self, name: bytes, request: IRequest) -> IResource:
-        """
-        Never called, because this is a leaf.
-        """
-        raise LookupError(name)
-
-    def putChild(self, path: bytes, child: IResource) -> None:
-        """
-        Refuse: what is served is decided here.
-        """
-        raise LookupError(path)
+    def __attrs_pre_init__(self) -> None:
+        super().__init__()
 
     def render(self, request: IRequest) -> object:
         """

@@ -4,7 +4,7 @@ From a path and a method to a handler.
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from klein import Klein, Response
 
@@ -15,14 +15,10 @@ from cvmpair.web.negotiation import accept_header, choose
 from cvmpair.web.problems import problem
 from cvmpair.web.request import PairingRequest
 
-P = ParamSpec("P")
-S = TypeVar("S")
-Handler = Callable[Concatenate[S, PairingRequest, P], Awaitable[Response]]
+H = TypeVar("H", bound=Callable[..., Awaitable[Response]])
 
 
-def answers(
-    app: Klein, path: str, method: str
-) -> Callable[[Handler[S, P]], Handler[S, P]]:
+def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
     """
     Register a handler for one method of one resource.
 
@@ -30,10 +26,11 @@ def answers(
     and the 404 to a worker that came before its master is nothing exceptional.
     """
 
-    def register(handler: Handler[S, P]) -> Handler[S, P]:
-        @app.route(path, methods=[method])
+    def register(handler: H) -> H:
         @wraps(handler)
-        async def answer(self: S, request: PairingRequest, **names: Any) -> Response:
+        async def answer(
+            self: object, request: PairingRequest, **names: str
+        ) -> Response:
             request.route = path
             pin = names.get("pin")
             try:
@@ -45,6 +42,8 @@ def answers(
             except (PairingError, RequestError) as error:
                 return problem(error, accept_header(request))
 
+        route: Callable[[Any], Any] = app.route(path, methods=[method])
+        route(answer)
         return handler
 
     return register

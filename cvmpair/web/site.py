@@ -2,11 +2,12 @@
 All connections of the daemon: the log of what they asked, and their end.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.web.http import Request
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
@@ -32,7 +33,7 @@ class PairingSite(Site):
     """
 
     # HTTP/1.1 only: the limits are those of this channel.
-    protocol = PairingChannel
+    protocol: Any = PairingChannel
     requestFactory = PairingRequest
     noisy = False
 
@@ -72,7 +73,7 @@ class PairingSite(Site):
         """
         return [b"http/1.1"]
 
-    def log(self, request: PairingRequest) -> None:
+    def log(self, request: Request) -> None:
         """
         Do nothing: :meth:`began` sees to the log.
         """
