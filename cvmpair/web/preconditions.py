@@ -11,7 +11,8 @@ from cvmpair.core.model import Condition
 from cvmpair.web.errors import BadRequest
 
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-_VERSION: Final = re.compile(r"[0-9]{1,19}")
+# Tags are compared as text, so "017" is not the tag of version 17.
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
 _TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(,\s*({_TAG.pattern}\s*)?)*")
 
 
