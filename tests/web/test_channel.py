@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cvmpair.web.api import CLUSTERS
-from cvmpair.web.channel import LINGER
+from cvmpair.web.channel import LINGER, LINGER_SIZE
 from tests.conftest import LogEvents
 from tests.web.connection import Connection
 from tests.web.wire import Wire
@@ -70,7 +70,7 @@ def test_headers_that_stop_coming(
     assert_refused(connection, clock, 408, "request-timeout")
 
 
-def test_headers_that_come_slowly(connection: Connection, clock: Clock) -> None:
+def test_headers_that_come_slowly(connection: Connection) -> None:
     connection.drip(POST * 10, 1.0)
     detail = "The headers of the request did not arrive within 10 seconds."
     assert detail.encode() in connection.transport.value()
@@ -98,12 +98,9 @@ def test_a_body_that_stops_coming(
     assert_refused(connection, clock, 408, "request-timeout")
 
 
-def test_a_body_that_comes_slowly(
-    wire: Wire, connection: Connection, clock: Clock
-) -> None:
+def test_a_body_that_comes_slowly(wire: Wire, connection: Connection) -> None:
     connection.say(POST + JSON + b"Content-Length: 20\r\n\r\n")
     connection.drip(b" " * 20, 1.0)
-    assert connection.closed
     assert connection.answer().status == 408
     assert len(wire.book) == 0
 
@@ -187,6 +184,26 @@ def test_the_second_body_is_counted_anew(connection: Connection) -> None:
         assert connection.say(request).startswith(b"HTTP/1.1 201 ")
 
 
+def test_whoever_goes_on_sending_after_a_refusal_is_cut_off(
+    connection: Connection, clock: Clock
+) -> None:
+    connection.say(b"sesame\r\n")
+    for _ in range(LINGER_SIZE // LIMIT):
+        assert connection.say(b"s" * LIMIT) == b""
+    assert not connection.closed
+    connection.say(b"s")
+    assert connection.closed
+    assert not clock.getDelayedCalls()
+
+
+def test_a_refused_client_that_hangs_up_leaves_no_timer(
+    connection: Connection, clock: Clock
+) -> None:
+    connection.say(b"sesame\r\n")
+    connection.hang_up()
+    assert not clock.getDelayedCalls()
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -207,6 +224,9 @@ def test_headers_that_are_too_large(
     [
         b"sesame\r\n\r\n",
         b"GET  HTTP/1.1\r\n\r\n",
+        b"S@SAME / HTTP/1.1\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/2.0\r\n\r\n",
         b"GET /a b HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nsesame\r\n\r\n",
         b"GET / HTTP/1.1\r\nses ame: 1\r\n\r\n",
