@@ -31,8 +31,9 @@ def _versions(request: IRequest, header: str, *, weak: bool) -> frozenset[int] |
 
     :param weak: whether weak tags count.
     """
-    lines = request.requestHeaders.getRawHeaders(header, ())
-    text = ", ".join(lines).strip()
+    # Asked for by a str, Twisted would decode the header as UTF-8, or fail to.
+    lines = request.requestHeaders.getRawHeaders(header.encode(), ())
+    text = b", ".join(lines).decode("latin-1").strip()
     if text == "*":
         return None
     if not _TAGS.fullmatch(text):
