@@ -12,6 +12,15 @@ from twisted.internet.defer import Deferred
 from tests.web.wire import Answer, Wire
 
 
+def assert_wrong(answer: Answer, errors: dict[str, list[str]]) -> None:
+    """
+    See that the answer gives these reasons.
+    """
+    assert answer.status == 400
+    assert answer.json["type"] == "/problems#invalid-fields"
+    assert answer.json["errors"] == errors
+
+
 @define(eq=False)
 class Caller:
     """
@@ -54,6 +63,13 @@ class Caller:
         """
         fields = {"Content-Type": "application/json"} | dict(headers or {})
         return self.ask(method, path, json.dumps(value), fields)
+
+    def post(self, path: str, body: str | bytes, media_type: str) -> Answer:
+        """
+        Send a body as it is.
+        """
+        headers = {"Content-Type": media_type, "Accept": "application/json"}
+        return self.ask("POST", path, body, headers)
 
     def add(self, cluster: str, key: str, value: str) -> Answer:
         """

@@ -40,3 +40,12 @@ def key(caller: Caller, cluster: str) -> str:
     The path of a new key, ``sesame`` with the value ``open``.
     """
     return caller.add(cluster, "sesame", "open").headers["Location"]
+
+
+@pytest.fixture(params=["POST", "PUT", "PATCH"])
+def change(request: pytest.FixtureRequest, key: str) -> tuple[str, str]:
+    """
+    A method and a path that take a body with the fields of a key.
+    """
+    path = key.removesuffix("/sesame") if request.param == "POST" else key
+    return request.param, path
