@@ -5,7 +5,7 @@ A store's test module derives a class from :class:`StoreContract` that says how
 such a store is made.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -19,11 +19,13 @@ from cvmpair.core.errors import (
     TooManyClusters,
     TooManyKeys,
 )
-from cvmpair.core.model import Condition, Key
+from cvmpair.core.model import Condition
 from cvmpair.core.names import is_pin
 from cvmpair.stores.protocol import ClusterStore
 
 T = TypeVar("T")
+Change = Callable[[ClusterStore, str, Condition], Coroutine[Deferred[Any], Any, object]]
+Made = Callable[[int], Condition]
 
 UNKNOWN = "aaaaaaaaaaaa"
 
@@ -40,6 +42,50 @@ def result_of(question: Coroutine[Deferred[Any], Any, T]) -> T:
         raise failures[0].value
     assert results, "still waiting"
     return results[0]
+
+
+CHANGES: dict[str, Change] = {
+    "delete": lambda store, pin, asked: store.delete(pin, asked),
+    "add": lambda store, pin, asked: store.add_key(pin, "sesame-b", "2", asked),
+    "change": lambda store, pin, asked: store.change_key(
+        pin, "sesame", value="2", condition=asked
+    ),
+    "rename": lambda store, pin, asked: store.change_key(
+        pin, "sesame", new_name="sesame-b", condition=asked
+    ),
+    "delete a key": lambda store, pin, asked: store.delete_key(pin, "sesame", asked),
+}
+"""Every change of an existing cluster, some of them of its key ``sesame``."""
+
+OF_A_KEY = {CHANGES[name] for name in ("change", "rename", "delete a key")}
+
+HOLDING: list[Made] = [
+    lambda version: Condition(match={version, version + 1}),
+    lambda version: Condition(none_match={version + 1}),
+    lambda version: Condition(match={version}, none_match={version + 1}),
+]
+FAILING: list[Made] = [
+    lambda _: Condition(match=frozenset()),
+    lambda version: Condition(match={version + 1}),
+    lambda version: Condition(none_match={version}),
+    lambda version: Condition(match={version}, none_match={version}),
+    lambda _: Condition(none_match=None),
+]
+"""Both for what has the version that they are made with."""
+
+
+def versions(store: ClusterStore, pin: str) -> dict[Change, int]:
+    """
+    Add the key ``sesame``, and say which version each change is about.
+    """
+    key = result_of(store.add_key(pin, "sesame", "1"))
+    result_of(store.add_key(pin, "sesame-a", "1"))
+    cluster = result_of(store.cluster(pin))
+    assert cluster.version != key.version
+    return {
+        change: key.version if change in OF_A_KEY else cluster.version
+        for change in CHANGES.values()
+    }
 
 
 class StoreContract:
@@ -187,46 +233,41 @@ class StoreContract:
         assert same == key
         assert result_of(store.cluster(pin)).version == key.version
 
-    @pytest.mark.parametrize("holds", [True, False])
-    def test_conditions(
-        self,
-        store: ClusterStore,
-        pin: str,
-        holds: bool,  # noqa: FBT001
+    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+    @pytest.mark.parametrize("condition", HOLDING)
+    def test_conditions_that_hold(
+        self, store: ClusterStore, pin: str, change: Change, condition: Made
     ) -> None:
-        cluster = result_of(store.cluster(pin))
+        result_of(change(store, pin, condition(versions(store, pin)[change])))
+
+    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+    @pytest.mark.parametrize("condition", FAILING)
+    def test_conditions_that_fail(
+        self, store: ClusterStore, pin: str, change: Change, condition: Made
+    ) -> None:
+        asked = condition(versions(store, pin)[change])
+        before = result_of(store.cluster(pin))
+        with pytest.raises(ConditionFailed):
+            result_of(change(store, pin, asked))
+        assert result_of(store.cluster(pin)) == before
+
+    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+    def test_what_is_missing_is_told_before_a_condition(
+        self, store: ClusterStore, pin: str, change: Change
+    ) -> None:
+        never = Condition(match=frozenset())
+        with pytest.raises(ClusterNotFound):
+            result_of(change(store, UNKNOWN, never))
+        if change in OF_A_KEY:
+            with pytest.raises(KeyNotFound):
+                result_of(change(store, pin, never))
+
+    def test_of_two_who_compare_and_set_one_wins(
+        self, store: ClusterStore, pin: str
+    ) -> None:
         key = result_of(store.add_key(pin, "sesame", "1"))
-        newest = result_of(store.cluster(pin)).version
-
-        def condition(version: int) -> Condition:
-            if holds:
-                return Condition(match=frozenset({version}))
-            return Condition(none_match=frozenset({version}))
-
-        questions = [
-            lambda: store.change_key(
-                pin, "sesame", value="2", condition=condition(key.version)
-            ),
-            lambda: store.delete_key(
-                pin,
-                "sesame",
-                condition(result_of(store.key(pin, "sesame")).version),
-            ),
-            lambda: store.add_key(
-                pin,
-                "sesame-b",
-                "1",
-                condition(result_of(store.cluster(pin)).version),
-            ),
-            lambda: store.delete(pin, condition(result_of(store.cluster(pin)).version)),
-        ]
-        for question in questions:
-            if holds:
-                result_of(question())
-            else:
-                with pytest.raises(ConditionFailed):
-                    result_of(question())
-        if not holds:
-            after = result_of(store.cluster(pin))
-            assert after.version == newest > cluster.version
-            assert after.keys == (Key(name="sesame", value="1", version=key.version),)
+        seen = Condition(match={key.version})
+        result_of(store.change_key(pin, "sesame", value="mine", condition=seen))
+        with pytest.raises(ConditionFailed):
+            result_of(store.change_key(pin, "sesame", value="his", condition=seen))
+        assert result_of(store.key(pin, "sesame")).value == "mine"
