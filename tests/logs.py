@@ -6,6 +6,7 @@ Everything that the test run logs, kept until the last test has read it.
 up contain :data:`MARKER`, so that the last test can look for them.
 """
 
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,13 +18,14 @@ PINS: set[str] = set()
 
 DIRECTORY = Path(tempfile.mkdtemp(prefix="cvmpair-logs-"))
 
+_numbers = itertools.count()
+
 
 def new_log(name: str) -> Path:
     """
     Return the path of a log file that no other has.
     """
-    number = sum(1 for _ in DIRECTORY.iterdir())
-    return DIRECTORY / f"{number:04}-{name}.log"
+    return DIRECTORY / f"{next(_numbers):04}-{name}.log"
 
 
 def remove() -> None:

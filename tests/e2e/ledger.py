@@ -108,18 +108,18 @@ class Ledger:
         reader = Reader(self.daemon.port, Random(self._random.random()), writers)
         for client in (*writers, reader):
             client.start()
-        time.sleep(self._moment())
+        orderly = number != signal.SIGKILL
+        grace = 0.0 if orderly or self.durability == "synced" else INTERVAL + FLUSH
+        time.sleep(grace + self._random.uniform(0.005, 0.5))
         ended = time.monotonic()
         status = self.daemon.end(number)
-        orderly = number != signal.SIGKILL
         if orderly and status != 0:
             self.faults.append(f"exit status {status} after {number.name}")
         for client in (*writers, reader):
             client.join()
         meanwhile()
         self.daemon.start()
-        synced = orderly or self.durability == "synced"
-        due = inf if synced else ended - INTERVAL - FLUSH
+        due = ended - grace if grace else inf
         for account, writer in zip(self._accounts, writers, strict=True):
             self._settle(account, writer, due)
         self.cycles += 1
@@ -133,10 +133,6 @@ class Ledger:
             found = self._look([*account.state, *account.gone])
             self.faults += reckon(account.state, [], found)
         self.daemon.end(signal.SIGTERM)
-
-    def _moment(self) -> float:
-        earliest = 0.005 if self.durability == "synced" else INTERVAL + FLUSH
-        return earliest + self._random.random() * 0.495
 
     def _writer(self, number: int, account: Account) -> Writer:
         random = Random(self._random.random())

@@ -3,6 +3,7 @@ What the command line says: the help, and one line for what cannot be.
 """
 
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -29,11 +30,11 @@ HELP = {
 """By option: a word for its unit, and its default."""
 
 BAD = {
-    "listen": "tcp:sesame",
+    "listen": "tcp:nonsense",
     "state-dir": "",
-    "durability": "sesame",
+    "durability": "nonsense",
     "snapshot-interval": "0",
-    "pin-lifetime": "sesame",
+    "pin-lifetime": "nonsense",
     "max-clusters": "0",
     "max-keys": "-1",
     "max-body-size": "64k",
@@ -112,8 +113,8 @@ def test_bad_value(refused: Callable[..., str], option: str) -> None:
 
 
 def test_unknown_words(refused: Callable[..., str]) -> None:
-    assert "--sesame" in refused("--sesame=1")
-    assert "sesame" in refused("sesame")
+    assert "--nonsense" in refused("--nonsense=1")
+    assert "nonsense" in refused("nonsense")
     assert "--state-dir" in refused("--state-dir")
 
 
@@ -150,8 +151,19 @@ def test_second_daemon(refused: Callable[..., str], tmp_path: Path) -> None:
         first.new_pin()
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The directory that an orderly daemon left.
+    """
+    with Daemon(tmp_path_factory.mktemp("left") / "state") as daemon:
+        daemon.new_pin()
+        assert daemon.terminate() == 0
+    return daemon.state_dir
+
+
 def make_foreign(file: Path) -> None:
-    file.write_text("sesame" * 1000)
+    file.write_text("nonsense" * 1000)
 
 
 def make_newer(file: Path) -> None:
@@ -176,17 +188,16 @@ def make_damaged(file: Path) -> None:
 )
 def test_state_file_of_another_kind(
     refused: Callable[..., str],
+    state: Path,
     tmp_path: Path,
     spoil: Callable[[Path], None],
     hint: str,
 ) -> None:
-    with Daemon(tmp_path / "state") as daemon:
-        daemon.new_pin()
-        assert daemon.terminate() == 0
-    file = daemon.state_dir / "cvmpair.db"
+    spoiled = shutil.copytree(state, tmp_path / "spoiled")
+    file = spoiled / "cvmpair.db"
     spoil(file)
     before = file.read_bytes()
-    line = refused("--listen=tcp:0", f"--state-dir={daemon.state_dir}")
+    line = refused("--listen=tcp:0", f"--state-dir={spoiled}")
     assert str(file) in line
     assert hint in line
     assert file.read_bytes() == before

@@ -1,5 +1,5 @@
 """
-What clients cannot do to the daemon, however they send.
+How much clients cannot make the daemon take, however they send it.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.daemon import CLUSTERS, Daemon
+from tests.e2e.raw import check_refusal, head, receive
 
 BODY_LIMIT = 65536
 MEBIBYTE = 1024 * 1024
@@ -19,8 +20,9 @@ MEBIBYTE = 1024 * 1024
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     options = [
-        *["--header-timeout=0.3s", "--body-timeout=0.4s", "--max-keys=3"],
-        *[f"--max-body-size={BODY_LIMIT}", "--max-clusters=20"],
+        f"--max-body-size={BODY_LIMIT}",
+        "--max-keys=3",
+        "--max-clusters=20",
     ]
     with Daemon(tmp_path_factory.mktemp("limits") / "state", options) as daemon:
         yield daemon
@@ -40,55 +42,6 @@ def keys(daemon: Daemon) -> Iterator[str]:
     pin = daemon.new_pin()
     yield f"{CLUSTERS}/{pin}/keys"
     assert daemon.request("DELETE", f"{CLUSTERS}/{pin}").status == 204
-
-
-def receive(client: socket.socket) -> bytes:
-    """
-    Return all that comes until the connection ends.
-    """
-    received = b""
-    try:
-        while data := client.recv(65536):
-            received += data
-    except ConnectionResetError:
-        # The rest of what the client sent was not wanted.
-        pass
-    return received
-
-
-def send_slowly(client: socket.socket, data: bytes) -> None:
-    """
-    Send bytes one by one, for as long as the other side says nothing.
-    """
-    for byte in data:
-        client.sendall(bytes([byte]))
-        if select.select([client], [], [], 0.05)[0]:
-            return
-    raise AssertionError("nobody minded")
-
-
-def check_refusal(answer: bytes, status: int) -> dict[str, object]:
-    """
-    See to it that there is one answer, a problem of that status, and return it.
-    """
-    assert answer.count(b"HTTP/1.1 ") == 1
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 %d " % status)
-    assert b"\r\nContent-Type: application/problem+json" in head
-    assert b"\r\nConnection: close" in head
-    problem = json.loads(body)
-    assert problem["status"] == status
-    return problem
-
-
-def head(path: str, *lines: str) -> bytes:
-    all_lines = [
-        f"POST {path} HTTP/1.1",
-        "Host: localhost",
-        "Content-Type: application/json",
-        *lines,
-    ]
-    return "\r\n".join([*all_lines, "", ""]).encode()
 
 
 def memory(daemon: Daemon, name: str) -> int:
@@ -175,37 +128,6 @@ def test_others_are_told_to_continue(client: socket.socket, keys: str) -> None:
     assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
     client.sendall(body)
     assert client.recv(1000).startswith(b"HTTP/1.1 201 ")
-
-
-def test_slow_headers(client: socket.socket) -> None:
-    send_slowly(client, head(CLUSTERS, f"X-Sesame: {'a' * 1000}"))
-    problem = check_refusal(receive(client), 408)
-    assert "headers" in str(problem["detail"])
-    assert "0.3 seconds" in str(problem["detail"])
-
-
-@pytest.mark.parametrize(
-    ("line", "start"),
-    [("Content-Length: 1000", b""), ("Transfer-Encoding: chunked", b"3e8\r\n")],
-)
-def test_slow_body(client: socket.socket, keys: str, line: str, start: bytes) -> None:
-    client.sendall(head(keys, line) + start)
-    send_slowly(client, b" " * 999)
-    problem = check_refusal(receive(client), 408)
-    assert "body" in str(problem["detail"])
-    assert "0.4 seconds" in str(problem["detail"])
-
-
-def test_slow_second_request(client: socket.socket) -> None:
-    # The deadline is that of each request, not only of the first one.
-    client.sendall(f"OPTIONS {CLUSTERS} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-    assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
-    send_slowly(client, head(CLUSTERS, f"X-Sesame: {'a' * 1000}"))
-    check_refusal(receive(client), 408)
-
-
-def test_who_says_nothing_is_cut_off_without_a_word(client: socket.socket) -> None:
-    assert receive(client) == b""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""
+No log line that any test caused holds a PIN, a key name or a value.
+
+This runs last (see ``conftest.py``), and reads everything in
+:data:`tests.logs.DIRECTORY`: what was logged in this process and what all the
+daemons logged. Run on its own, it has the lines of one daemon to read.
+"""
+
+import re
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests import logs
+from tests.e2e.daemon import CLUSTERS, LAUNCHERS, Daemon
+
+FORBIDDEN = (logs.MARKER, "master_ip", "master_ready", "10.10.25.5")
+"""What tests use as names and values, in lower case."""
+
+PIN_SHAPE = re.compile(
+    r"(?<![A-Za-z0-9_])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{12}(?![A-Za-z0-9_])"
+)
+ANYWHERE = re.compile(r"(?=([a-z0-9]{12}))")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Twisted's logs in JSON have them; their last part looks like a PIN."""
+
+CREATED = re.compile(
+    r"method=POST route=/api/v1/clusters status=201 "
+    r'|"method": "POST", "route": "/api/v1/clusters", "status": 201,'
+)
+
+
+def leaks(lines: Iterable[str], pins: set[str]) -> Iterator[str]:
+    """
+    Yield each line that says what it must not.
+    """
+    for line in lines:
+        if (
+            any(word in line.lower() for word in FORBIDDEN)
+            or PIN_SHAPE.search(UUID.sub("", line))
+            or not pins.isdisjoint(ANYWHERE.findall(line))
+        ):
+            yield line
+
+
+def lines_in(directory: Path) -> Iterator[str]:
+    """
+    Yield the lines of all the files.
+    """
+    for path in sorted(directory.iterdir()):
+        with path.open(errors="backslashreplace") as log:
+            yield from log
+
+
+def provoke(daemon: Daemon) -> None:
+    """
+    Have a daemon log as much as a client can make it.
+    """
+    keys = f"{CLUSTERS}/{daemon.new_pin()}/keys"
+    for name, value in ("master_ip", "10.10.25.5"), ("sesame", "Sesame: open!"):
+        key = {"key": name, "value": value}
+        assert daemon.send_json("POST", keys, key).status == 201
+        assert daemon.send_json("POST", keys, key).status == 409
+        assert daemon.request("GET", f"{keys}/{name}?sesame=1").status == 200
+        assert daemon.request("PATCH", f"{keys}/{name}/sesame").status == 404
+        assert daemon.send_json("PUT", f"{keys}/{name}", {"value": ["sesame"]}).status
+    headers = {"Host": "sesame", "Accept": "sesame/*", "If-Match": "sesame"}
+    assert daemon.request("GET", f"{keys}/sesame", None, headers).status == 406
+    assert daemon.request("SESAME", keys).status == 405
+    assert daemon.request("GET", f"/sesame{keys}").status == 404
+    assert daemon.request("POST", keys, '{"sesame', {"Content-Type": "sesame"}).status
+    for request in (
+        f"GET {keys}\r\n\r\n",
+        "sesame\r\n\r\n",
+        f"GET {keys} SESAME/1.1\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", daemon.port)) as connection:
+            connection.sendall(request.encode())
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1000)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "request path=/api/v1/clusters/enico1qq0oey",
+        "cluster 0a1b2c3d4e5f deleted",
+        "key=enico1qq0oey",
+        "value 'open Sesame'",
+        "GET keys/master_ip",
+        "GET keys/master_ready",
+        "address=10.10.25.5",
+        "within_a_word_knownonlyhere_and_more",
+    ],
+)
+def test_a_leak_is_found(line: str) -> None:
+    lines = ["started version=0.1.0", line, "stopped"]
+    assert list(leaks(lines, {"knownonlyhere"[:12]})) == [line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-20T12:54:08+0000 [cvmpair.web.site.PairingSite#info] request "
+        "method=GET route=/api/v1/clusters/<pin>/keys/<name> status=200 ms=0.3 bytes=4 "
+        "cluster=2632ecfc30",
+        "started state=/tmp/pytest-of-user/pytest-12/test_something0/state",
+        "bytes=123456789012 conservative",
+    ],
+)
+def test_what_is_no_leak(line: str) -> None:
+    assert list(leaks([line], set())) == []
+
+
+def test_a_leak_in_a_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "1.log").write_text("started\nstopped\n")
+    (tmp_path / "2.log").write_bytes(b"started\n\xff sesame\nstopped\n")
+    assert len(list(leaks(lines_in(tmp_path), set()))) == 1
+
+
+@pytest.fixture(params=["twistd", "twist", "twist in JSON"])
+def launcher(request: pytest.FixtureRequest) -> Sequence[str]:
+    """
+    The words that start a daemon, in each form of log.
+    """
+    if request.param in LAUNCHERS:
+        return LAUNCHERS[request.param]
+    # An event may have more in it than its text says.
+    return [*LAUNCHERS["twist"], "--log-format=json"]
+
+
+def test_what_a_client_can_provoke(tmp_path: Path, launcher: Sequence[str]) -> None:
+    with Daemon(tmp_path / "state", launcher=launcher) as daemon:
+        provoke(daemon)
+        assert daemon.terminate() == 0
+    lines = daemon.log.read_text().splitlines()
+    assert any("/api/v1/clusters/<pin>/keys/<name>" in line for line in lines)
+    assert list(leaks(lines, logs.PINS)) == []
+
+
+def test_nothing_has_leaked() -> None:
+    assert list(leaks(lines_in(logs.DIRECTORY), logs.PINS)) == []
+    # Where a PIN was created, there is a line about it: nothing was overlooked.
+    created = sum(1 for line in lines_in(logs.DIRECTORY) if CREATED.search(line))
+    assert created >= len(logs.PINS) > 0
