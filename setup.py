@@ -44,6 +44,7 @@ setup(
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
+            "playwright>=1.65",
             "pytest>=9",
             "pytest-twisted>=1.14.3",
             "ruff>=0.17",

@@ -40,14 +40,33 @@ class Settings:
     request_limits: RequestLimits = field(factory=RequestLimits)
 
 
+class CannotStart(SystemExit, Exception):
+    """
+    The end of the process, which was told why.
+
+    It is an :class:`Exception` as well, because a ``twistd`` that goes into the
+    background waits for ever for a child that is ended by a mere SystemExit.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(status)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def fail(message: str, status: int) -> NoReturn:
     """
     End the process with one line on standard error.
 
     :param status: 2 for a wrong command line, 1 for anything else.
     """
-    print(f"cvmpair: {message}", file=sys.stderr)
-    raise SystemExit(status)
+    # Once twistd logs, the log has taken the place of standard error. Those who look at
+    # the terminal are to see it as well, and in the background there is only the log.
+    for stream in {sys.stderr, sys.__stderr__}:
+        print(f"cvmpair: {message}", file=stream)
+    raise CannotStart(message, status)
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
@@ -177,7 +196,7 @@ class Options(usage.Options):
     optParameters = [
         [name, None, default, text] for name, default, text, _ in _PARAMETERS
     ]
-    synopsis = "Usage: twistd [twistd options] cvmpair [options]"
+    synopsis = "[options]"
     longdesc = "Serve cluster pairing: boot machines into one cluster with one PIN."
 
     settings: Settings
@@ -185,6 +204,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["listen"] = []
+        self.docs["listen"] = " ".join(self.docs["listen"].split())
 
     def opt_listen(self, endpoint: str) -> None:
         """

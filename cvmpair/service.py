@@ -156,20 +156,19 @@ class PairingDaemon(Service):
             self._load()
         except (StateError, WriteFailed) as error:
             fail(_reason(error), 1)
+        # twist does not know the privileged start.
+        self._bind()
+        # From here on nothing may fail: the thread would keep the process alive.
         self._threads.start()
         self._expiry.changed()
         self._timekeeping.start()
-        # twist does not know the privileged start.
-        self._bind()
         self.reactor.callWhenRunning(self._end_well)
         self._log.info(
             "started version={version} python_twisted={twisted} listen={listen} "
             "state={state} durability={durability} clusters={clusters}",
             version=__version__,
             twisted=version("twisted"),
-            listen=" ".join(
-                words.partition(":privateKey")[0] for words, _ in self.endpoints
-            ),
+            listen=" ".join(words for words, _ in self.endpoints),
             state=str(self.settings.state_dir),
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),

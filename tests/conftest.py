@@ -117,6 +117,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == "test_log_secrecy.py")
 
 
+def pytest_collection_finish() -> None:
+    """
+    Spare the collections after each test what is there before the first.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_unconfigure() -> None:
     """
     Leave nothing behind.

@@ -12,6 +12,9 @@ from pathlib import Path
 
 MARKER = "sesame"
 
+PINS: set[str] = set()
+"""The PINs that tests got from a daemon."""
+
 DIRECTORY = Path(tempfile.mkdtemp(prefix="cvmpair-logs-"))
 
 

@@ -7,12 +7,13 @@ a body of any size.
 
 from collections.abc import Mapping
 from enum import Enum
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES, HTTPChannel, datetimeToString
+from twisted.web.http import HTTPChannel, datetimeToString
 
 from cvmpair.web.errors import (
     BadRequest,
@@ -31,6 +32,9 @@ The seconds during which a refused client may go on sending.
 
 Closing at once would reset the connection, and the answer would be lost with it.
 """
+
+LINGER_SIZE: Final = 1024 * 1024
+"""The bytes that it may send meanwhile, of which none are kept."""
 
 
 class _Part(Enum):
@@ -58,6 +62,7 @@ class PairingChannel(HTTPChannel):
     _deadline: IDelayedCall | None = None
     _body_size = 0
     _refused = False
+    _unwanted = 0
 
     def connectionMade(self) -> None:
         self.limits = self.factory.limits
@@ -66,13 +71,16 @@ class PairingChannel(HTTPChannel):
         self._time()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._part = _Part.NONE
-        self._time()
+        self._part = self._timed_part = _Part.NONE
+        self._cancel()
         self.factory.closed(self)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         if self._refused:
+            self._unwanted += len(data)
+            if self._unwanted > LINGER_SIZE:
+                self.transport.abortConnection()
             return
         if self._part is _Part.NONE and not self._handlingRequest:
             self._part = _Part.HEADERS
@@ -138,7 +146,8 @@ class PairingChannel(HTTPChannel):
         response = problem(error, accept)
         headers = cast("Mapping[bytes, bytes]", response.headers)
         lines = [
-            f"HTTP/1.1 {response.code} {RESPONSES[response.code].decode()}".encode(),
+            # Twisted has no phrase for 431.
+            f"HTTP/1.1 {response.code} {HTTPStatus(response.code).phrase}".encode(),
             b"Date: " + datetimeToString(),
             b"Connection: close",
             *(b"%b: %b" % header for header in headers.items()),
@@ -152,7 +161,7 @@ class PairingChannel(HTTPChannel):
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()
-        self._deadline = self.callLater(LINGER, self._abort)
+        self._deadline = self.callLater(LINGER, self.transport.abortConnection)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(BadRequest("The request is not well-formed HTTP/1.1."))
@@ -161,9 +170,7 @@ class PairingChannel(HTTPChannel):
         # A request that comes in one piece, as nearly all do, needs no timer.
         if self._part is self._timed_part:
             return
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._cancel()
         self._timed_part = self._part
         if self._part is not _Part.NONE:
             self._deadline = self.callLater(self._seconds(), self._too_late)
@@ -174,12 +181,12 @@ class PairingChannel(HTTPChannel):
         return self.limits.body_timeout
 
     def _too_late(self) -> None:
-        self._deadline = None
         if self.requests or self._buffer:
             self.refuse(RequestTimeout(self._part.value, self._seconds()))
         else:
             self.loseConnection()
 
-    def _abort(self) -> None:
+    def _cancel(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
         self._deadline = None
-        self.transport.abortConnection()

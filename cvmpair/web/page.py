@@ -1,14 +1,71 @@
-"""placeholder"""
+"""
+The pages for people: create a PIN, and look up what a problem means.
+"""
+
+from typing import Final
 
 from attrs import define
-from klein import Klein
+from klein import Klein, Response
 
+from cvmpair.core.errors import PairingError
 from cvmpair.stores.protocol import ClusterStore
-from cvmpair.web.problems import register_problems
+from cvmpair.web.api import CLUSTERS
+from cvmpair.web.documents import HTML, CreatePin, NewPin, Problems, html
+from cvmpair.web.origin import service_url
+from cvmpair.web.problems import PROBLEM_TYPES, problem_headers, register_problems
+from cvmpair.web.rendering import created
+from cvmpair.web.request import PairingRequest
+from cvmpair.web.routing import accepted, answers
+from cvmpair.web.static import asset_response
+
+HOME: Final = "/"
+PROBLEMS: Final = "/problems"
+ASSET: Final = "/assets/<name>"
 
 
 @define(eq=False)
 class Page:
+    """
+    The pages over a store.
+    """
+
     app = Klein()
     register_problems(app)
+
     store: ClusterStore
+
+    @answers(app, HOME, "GET")
+    async def show_form(self, request: PairingRequest) -> Response:
+        accepted(request, HTML)
+        return await html("Create a PIN", CreatePin())
+
+    @answers(app, HOME, "POST")
+    async def create_pin(self, request: PairingRequest) -> Response:
+        # The body says nothing: an empty form is all that is sent.
+        accepted(request, HTML)
+        try:
+            cluster = await self.store.create()
+        except PairingError as error:
+            # Whoever clicked sees the page, not a problem in JSON.
+            return await html(
+                "No PIN was created",
+                CreatePin(error=str(error)),
+                status=PROBLEM_TYPES[type(error)].status,
+                headers=problem_headers(error),
+            )
+        new = NewPin(
+            pin=cluster.pin,
+            url=service_url(request),
+            deadline=self.store.wall_time(cluster.deadline),
+        )
+        page = await html("Your PIN is ready", CreatePin(new))
+        return created(page, f"{CLUSTERS}/{cluster.pin}")
+
+    @answers(app, PROBLEMS, "GET")
+    async def show_problems(self, request: PairingRequest) -> Response:
+        accepted(request, HTML)
+        return await html("Problems and what to do", Problems())
+
+    @answers(app, ASSET, "GET")
+    async def get_asset(self, request: PairingRequest, name: str) -> Response:
+        return asset_response(request, name)

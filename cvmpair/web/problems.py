@@ -28,40 +28,127 @@ class ProblemType:
 
     :ivar name: the fragment of its ``type``, which points into the page
         ``/problems``.
+    :ivar remedy: what whoever gets it can do; shown there, so code is marked up as
+        in a docstring.
     """
 
     status: int
     name: str
     title: str
+    remedy: str
 
 
 PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
-    http.BadRequest: ProblemType(400, "bad-request", "The request cannot be read"),
-    domain.InvalidFields: ProblemType(400, "invalid-fields", "Some fields are wrong"),
-    http.NoSuchResource: ProblemType(404, "no-such-resource", "No such resource"),
-    domain.ClusterNotFound: ProblemType(404, "no-such-cluster", "No such cluster"),
-    domain.KeyNotFound: ProblemType(404, "no-such-key", "No such key"),
-    http.MethodNotAllowed: ProblemType(405, "method-not-allowed", "Method not allowed"),
-    http.NotAcceptable: ProblemType(406, "not-acceptable", "No acceptable media type"),
-    http.RequestTimeout: ProblemType(408, "request-timeout", "The request is too slow"),
-    domain.KeyExists: ProblemType(409, "key-exists", "The key exists already"),
-    domain.ConditionFailed: ProblemType(
-        412, "condition-failed", "The resource has changed"
+    http.BadRequest: ProblemType(
+        400,
+        "bad-request",
+        "The request cannot be read",
+        "The detail says what is wrong with its syntax; mend that and send it again.",
     ),
-    http.ContentTooLarge: ProblemType(413, "body-too-large", "The body is too large"),
+    domain.InvalidFields: ProblemType(
+        400,
+        "invalid-fields",
+        "Some fields are wrong",
+        "The member ``errors`` has the reasons for each field.",
+    ),
+    http.NoSuchResource: ProblemType(
+        404,
+        "no-such-resource",
+        "No such resource",
+        "Check the address. The API is under ``/api/v1/clusters``, and no address of "
+        "it ends with a slash.",
+    ),
+    domain.ClusterNotFound: ProblemType(
+        404,
+        "no-such-cluster",
+        "No such cluster",
+        "Check the PIN for a typing error. If it has expired or was deleted, create a "
+        "new one: it does not come back.",
+    ),
+    domain.KeyNotFound: ProblemType(
+        404,
+        "no-such-key",
+        "No such key",
+        "Ask again later: somebody else has yet to add it.",
+    ),
+    http.MethodNotAllowed: ProblemType(
+        405,
+        "method-not-allowed",
+        "Method not allowed",
+        "The header ``Allow`` lists the methods that the resource has.",
+    ),
+    http.NotAcceptable: ProblemType(
+        406,
+        "not-acceptable",
+        "No acceptable media type",
+        "The detail lists the media types that there are; name one of them in the "
+        "header ``Accept``, or leave it out.",
+    ),
+    http.RequestTimeout: ProblemType(
+        408,
+        "request-timeout",
+        "The request is too slow",
+        "Send it again. If the network is that slow, the operator can raise "
+        "``--header-timeout`` and ``--body-timeout``.",
+    ),
+    domain.KeyExists: ProblemType(
+        409,
+        "key-exists",
+        "The key exists already",
+        "Read the key to see who was first. To change it, use ``PUT`` or ``PATCH`` on "
+        "the key itself.",
+    ),
+    domain.ConditionFailed: ProblemType(
+        412,
+        "condition-failed",
+        "The resource has changed",
+        "Read it again, decide anew, and send its present ``ETag``.",
+    ),
+    http.ContentTooLarge: ProblemType(
+        413,
+        "body-too-large",
+        "The body is too large",
+        "Send less, or ask the operator to raise ``--max-body-size``.",
+    ),
     http.UnsupportedMediaType: ProblemType(
-        415, "unsupported-media-type", "The body has another media type"
+        415,
+        "unsupported-media-type",
+        "The body has another media type",
+        "Send ``application/json`` or ``application/x-www-form-urlencoded``, and say "
+        "which in the header ``Content-Type``.",
     ),
     http.HeadersTooLarge: ProblemType(
-        431, "headers-too-large", "The header section is too large"
+        431,
+        "headers-too-large",
+        "The header section is too large",
+        "Send fewer or shorter headers; cookies are of no use here.",
     ),
-    http.InternalError: ProblemType(500, "internal-error", "Internal error"),
+    http.InternalError: ProblemType(
+        500,
+        "internal-error",
+        "Internal error",
+        "Tell the operator when it happened: the log has the reason.",
+    ),
     domain.StoreUnavailable: ProblemType(
-        503, "read-only", "Changes cannot be saved at the moment"
+        503,
+        "read-only",
+        "Changes cannot be saved at the moment",
+        "Try again after the seconds in the header ``Retry-After``. The operator finds "
+        "the reason in the log: most often the disk is full.",
     ),
-    domain.TooManyKeys: ProblemType(507, "too-many-keys", "The cluster is full"),
+    domain.TooManyKeys: ProblemType(
+        507,
+        "too-many-keys",
+        "The cluster is full",
+        "Delete a key that is no longer needed, or ask the operator to raise "
+        "``--max-keys``.",
+    ),
     domain.TooManyClusters: ProblemType(
-        507, "too-many-clusters", "The service is full"
+        507,
+        "too-many-clusters",
+        "The service is full",
+        "Try again after the seconds in the header ``Retry-After``, or ask the "
+        "operator to raise ``--max-clusters``.",
     ),
 }
 
@@ -97,12 +184,20 @@ def problem(error: Exception, accept: str) -> Response:
         b"Content-Type": media_type.encode(),
         b"Content-Length": b"%d" % len(body),
         b"Vary": b"Accept",
+        **problem_headers(error),
     }
-    if isinstance(error, domain.StoreUnavailable | domain.TooManyClusters):
-        headers[b"Retry-After"] = b"%d" % ceil(error.retry_after)
-    if isinstance(error, http.MethodNotAllowed):
-        headers[b"Allow"] = ", ".join(error.allowed).encode()
     return Response(kind.status, headers, body)
+
+
+def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
+    """
+    Return the headers that an error calls for, whatever form its answer has.
+    """
+    if isinstance(error, domain.StoreUnavailable | domain.TooManyClusters):
+        return {b"Retry-After": b"%d" % ceil(error.retry_after)}
+    if isinstance(error, http.MethodNotAllowed):
+        return {b"Allow": ", ".join(error.allowed).encode()}
+    return {}
 
 
 def log_defect(failure: Failure, route: str) -> None:

@@ -17,14 +17,15 @@ from cvmpair.web.preconditions import etag
 encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def rfc3339(seconds: float) -> str:
+def rfc3339(seconds: float, precision: str = "microseconds") -> str:
     """
     Return a time as RFC 3339 has it, in UTC.
 
     :param seconds: since the epoch.
+    :param precision: the unit of its last digit.
     """
     time = datetime.fromtimestamp(seconds, UTC)
-    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return time.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def render_cluster(cluster: Cluster, created: float, deadline: float) -> Response:

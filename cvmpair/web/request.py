@@ -17,7 +17,8 @@ from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
 
 _METHOD: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}")
-_PATH: Final = re.compile(rb"/[A-Za-z0-9_./~-]*")
+# Empty segments are refused with the rest: Werkzeug would redirect to a path without.
+_PATH: Final = re.compile(rb"/|(?:/[A-Za-z0-9_.~-]+)+/?")
 
 
 class PairingRequest(Request):

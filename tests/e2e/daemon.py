@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -17,12 +18,26 @@ from typing import Any, Self
 
 from attrs import define, field, frozen
 
-from tests.logs import new_log
+from tests.logs import PINS, new_log
 
 ROOT = Path(__file__).parents[2]
 TWISTD = Path(sys.executable).parent / "twistd"
+TWIST = Path(sys.executable).parent / "twist"
+LAUNCHERS = {
+    "twistd": (str(TWISTD), "-n", "--pidfile="),
+    "twist": (str(TWIST), "--log-format=text"),
+}
 CLUSTERS = "/api/v1/clusters"
 START_TIMEOUT = 60.0
+
+
+def environment() -> dict[str, str]:
+    """
+    Return the environment variables for programs that a test starts.
+    """
+    proxies = {"http_proxy", "https_proxy", "all_proxy"}
+    kept = {key: word for key, word in os.environ.items() if key.lower() not in proxies}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def free_port() -> int:
@@ -61,18 +76,28 @@ class Daemon:
     As a context manager it is running inside and killed at the end, if it still
     runs then.
 
-    :ivar options: more words for ``twistd cvmpair``.
+    :ivar options: more words for ``cvmpair``.
+    :ivar launcher: the words before ``cvmpair``.
     :ivar prefix: a command to run it under, such as ``strace``.
     :ivar environment: more environment variables.
+    :ivar listen: endpoint strings; one of them is for :attr:`port`.
+    :ivar tls: how to connect to that one, if it speaks TLS.
     """
 
     state_dir: Path
     options: Sequence[str] = ()
+    launcher: Sequence[str] = LAUNCHERS["twistd"]
     prefix: Sequence[str] = ()
     environment: Mapping[str, str] = field(factory=dict)
     port: int = field(factory=free_port)
+    listen: Sequence[str] = field()
+    tls: ssl.SSLContext | None = None
     log: Path = field(factory=lambda: new_log("daemon"))
     process: subprocess.Popen[bytes] | None = None
+
+    @listen.default
+    def _plain(self) -> Sequence[str]:
+        return [f"tcp:{self.port}:interface=127.0.0.1"]
 
     @property
     def url(self) -> str:
@@ -84,9 +109,10 @@ class Daemon:
         """
         return [
             *self.prefix,
-            *[str(TWISTD), "-n", "--pidfile=", "cvmpair"],
-            *["--listen", f"tcp:{self.port}:interface=127.0.0.1"],
-            *["--state-dir", str(self.state_dir)],
+            *self.launcher,
+            "cvmpair",
+            *[f"--listen={endpoint}" for endpoint in self.listen],
+            f"--state-dir={self.state_dir}",
             *self.options,
         ]
 
@@ -99,13 +125,13 @@ class Daemon:
                 self.command(),
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
+                env={**environment(), **self.environment},
                 cwd=self.log.parent,
             )
 
     def start(self) -> None:
         """
-        Start the process and wait until it listens.
+        Start the process and wait until it answers.
         """
         self.spawn()
         deadline = time.monotonic() + START_TIMEOUT
@@ -114,12 +140,12 @@ class Daemon:
             status = self.process.poll()
             assert status is None, f"ended with {status}:\n{self.log.read_text()}"
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                self.request("OPTIONS", CLUSTERS)
             except OSError:
                 time.sleep(0.02)
             else:
                 return
-        raise AssertionError(f"does not listen:\n{self.log.read_text()}")
+        raise AssertionError(f"does not answer:\n{self.log.read_text()}")
 
     def wait(self, timeout: float = 30.0) -> int:
         """
@@ -128,21 +154,25 @@ class Daemon:
         assert self.process is not None
         return self.process.wait(timeout)
 
+    def end(self, number: signal.Signals) -> int:
+        """
+        End it by a signal, and return its exit status.
+        """
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.wait()
+
     def kill(self) -> None:
         """
         End it at once.
         """
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        self.end(signal.SIGKILL)
 
     def terminate(self) -> int:
         """
         Ask it to end, and return its exit status.
         """
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.wait()
+        return self.end(signal.SIGTERM)
 
     def __enter__(self) -> Self:
         self.start()
@@ -168,7 +198,13 @@ class Daemon:
         """
         Send one request on a connection of its own.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = (
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+            if self.tls is None
+            else http.client.HTTPSConnection(
+                "localhost", self.port, timeout=timeout, context=self.tls
+            )
+        )
         try:
             data = body.encode() if isinstance(body, str) else body
             connection.request(method, path, data, dict(headers or {}))
@@ -191,4 +227,5 @@ class Daemon:
         """
         answer = self.request("POST", CLUSTERS)
         assert answer.status == 201, answer.status
+        PINS.add(answer.json["pin"])
         return answer.json["pin"]

@@ -1,0 +1,73 @@
+"""
+The files that belong to the pages, as they lie in the package.
+"""
+
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final
+
+from attrs import frozen
+from klein import Response
+from twisted.web.iweb import IRequest
+from werkzeug.http import parse_etags
+
+from cvmpair.web.errors import NoSuchResource
+from cvmpair.web.security import SECURITY_HEADERS
+
+
+def read_asset(name: str) -> bytes:
+    """
+    Return the content of a file of the package.
+    """
+    return files("cvmpair.web").joinpath("assets", name).read_bytes()
+
+
+@frozen
+class Asset:
+    """
+    A file that is served.
+
+    :ivar tag: what its ``ETag`` says of the content.
+    """
+
+    media_type: str
+    content: bytes
+    tag: str
+
+
+def _asset(name: str, media_type: str) -> Asset:
+    content = read_asset(name)
+    return Asset(media_type, content, sha256(content).hexdigest()[:16])
+
+
+ASSETS: Final = {
+    "page.css": _asset("page.css", "text/css; charset=utf-8"),
+    "page.js": _asset("page.js", "text/javascript; charset=utf-8"),
+    "icon.svg": _asset("icon.svg", "image/svg+xml"),
+}
+"""
+All that are served, by name; the templates are not.
+"""
+
+
+def asset_response(request: IRequest, name: str) -> Response:
+    """
+    Return a file, or 304 if the client has it already.
+
+    :raises NoSuchResource: if there is no such file.
+    """
+    asset = ASSETS.get(name)
+    if asset is None:
+        raise NoSuchResource
+    headers: dict[str | bytes, str | bytes] = {
+        **SECURITY_HEADERS,
+        b"ETag": f'"{asset.tag}"'.encode(),
+        # The name stays the same with the next version, so a browser has to ask.
+        b"Cache-Control": b"no-cache",
+    }
+    lines = request.requestHeaders.getRawHeaders("If-None-Match", ())
+    if parse_etags(", ".join(lines)).contains_weak(asset.tag):
+        return Response(304, headers)
+    headers[b"Content-Type"] = asset.media_type.encode()
+    headers[b"Content-Length"] = b"%d" % len(asset.content)
+    return Response(200, headers, asset.content)

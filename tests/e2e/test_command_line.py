@@ -1,0 +1,192 @@
+"""
+What the command line says: the help, and one line for what cannot be.
+"""
+
+import re
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import LAUNCHERS, Daemon, environment
+from tests.logs import new_log
+
+HELP = {
+    "listen": ("endpoint", "tcp:8080:interface=127.0.0.1"),
+    "state-dir": ("Directory", "state"),
+    "durability": ("periodic", "synced"),
+    "snapshot-interval": ("in seconds", "10s"),
+    "pin-lifetime": ("in seconds", "24h"),
+    "max-clusters": ("clusters", "1000000"),
+    "max-keys": ("keys", "64"),
+    "max-body-size": ("in bytes", "65536"),
+    "header-timeout": ("in seconds", "10s"),
+    "body-timeout": ("in seconds", "10s"),
+}
+"""By option: a word for its unit, and its default."""
+
+BAD = {
+    "listen": "tcp:sesame",
+    "state-dir": "",
+    "durability": "sesame",
+    "snapshot-interval": "0",
+    "pin-lifetime": "sesame",
+    "max-clusters": "0",
+    "max-keys": "-1",
+    "max-body-size": "64k",
+    "header-timeout": "1w",
+    "body-timeout": "1e9",
+}
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(params=LAUNCHERS)
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+    """
+    Runs ``cvmpair`` to its end.
+    """
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*LAUNCHERS[request.param], "cvmpair", *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment(),
+            cwd=tmp_path,
+            timeout=60,
+        )
+        new_log("refused").write_text(done.stdout + done.stderr)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def refused(run: Run) -> Callable[..., str]:
+    """
+    Runs ``cvmpair`` with something that cannot be, and returns what it says.
+    """
+
+    def refused(*words: str) -> str:
+        done = run(*words)
+        assert done.returncode in (1, 2)
+        assert "Traceback" not in done.stdout + done.stderr
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("cvmpair: ")
+        return line
+
+    return refused
+
+
+def test_help(run: Run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    entries = re.split(r"\n +--", done.stdout.partition("Options:")[2])[1:]
+    texts = {re.split(r"[= ]", entry)[0]: " ".join(entry.split()) for entry in entries}
+    assert texts.keys() == {*HELP, "help", "version"}
+    for option, (unit, default) in HELP.items():
+        assert unit in texts[option]
+        assert f"[default: {default}]" in texts[option]
+
+
+def test_version(run: Run) -> None:
+    done = run("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"cvmpair [0-9]+\.[0-9]+\.[0-9]+\S*\n", done.stdout)
+
+
+def test_every_option_is_tried() -> None:
+    assert BAD.keys() == HELP.keys()
+
+
+@pytest.mark.parametrize("option", BAD)
+def test_bad_value(refused: Callable[..., str], option: str) -> None:
+    line = refused(f"--{option}={BAD[option]}")
+    assert f"--{option} " in line
+    assert repr(BAD[option]) in line
+
+
+def test_unknown_words(refused: Callable[..., str]) -> None:
+    assert "--sesame" in refused("--sesame=1")
+    assert "sesame" in refused("sesame")
+    assert "--state-dir" in refused("--state-dir")
+
+
+def test_unusable_endpoints(refused: Callable[..., str], tmp_path: Path) -> None:
+    state = f"--state-dir={tmp_path / 'state'}"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = f"tcp:{port}:interface=127.0.0.1"
+        line = refused(state, "--listen=tcp:0:interface=127.0.0.1", f"--listen={words}")
+    assert f"--listen '{words}'" in line
+    assert "Address already in use" in line
+    key = tmp_path / "missing.pem"
+    line = refused(state, f"--listen=ssl:0:privateKey={key}")
+    assert "--listen" in line
+    assert "No such file" in line
+
+
+def test_unusable_state_directory(refused: Callable[..., str], tmp_path: Path) -> None:
+    # Root may write everywhere, but nobody below a file.
+    (tmp_path / "file").touch()
+    line = refused("--listen=tcp:0", f"--state-dir={tmp_path / 'file' / 'state'}")
+    assert str(tmp_path / "file" / "state") in line
+    assert "writable" in line
+
+
+def test_second_daemon(refused: Callable[..., str], tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state") as first:
+        line = refused("--listen=tcp:0", f"--state-dir={first.state_dir}")
+        assert first.process is not None
+        assert f"in use by another daemon (process {first.process.pid})" in line
+        assert "--state-dir" in line
+        first.new_pin()
+
+
+def make_foreign(file: Path) -> None:
+    file.write_text("sesame" * 1000)
+
+
+def make_newer(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def make_damaged(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) // 2)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "hint"),
+    [
+        (make_foreign, "not a database"),
+        (make_newer, "use the release that wrote it"),
+        (make_damaged, "Restore it from a backup"),
+    ],
+)
+def test_state_file_of_another_kind(
+    refused: Callable[..., str],
+    tmp_path: Path,
+    spoil: Callable[[Path], None],
+    hint: str,
+) -> None:
+    with Daemon(tmp_path / "state") as daemon:
+        daemon.new_pin()
+        assert daemon.terminate() == 0
+    file = daemon.state_dir / "cvmpair.db"
+    spoil(file)
+    before = file.read_bytes()
+    line = refused("--listen=tcp:0", f"--state-dir={daemon.state_dir}")
+    assert str(file) in line
+    assert hint in line
+    assert file.read_bytes() == before

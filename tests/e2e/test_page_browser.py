@@ -1,0 +1,201 @@
+"""
+The page in a real browser, from a real daemon, with and without JavaScript.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Route
+
+from tests.e2e.browser import OTHER_NAME, Visit, running_browser
+from tests.e2e.daemon import CLUSTERS, Daemon
+
+MASTER = """\
+[ucernvm-begin]
+cvm_cluster_master=yes
+cvm_cluster_pin={pin}
+cvm_service_url={url}
+[ucernvm-end]"""
+
+WORKER = """\
+[example]
+master_ip=###MASTER_IP_PLACEHOLDER###
+
+[ucernvm-begin]
+cvm_cluster_pin={pin}
+cvm_service_url={url}
+[ucernvm-end]"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("page") / "state") as daemon:
+        yield daemon
+
+
+def assert_complete(visit: Visit, daemon: Daemon, url: str) -> None:
+    """
+    Check that the page shows a PIN that the service knows, and all about it.
+    """
+    pin = visit.page.locator("#pin").text_content()
+    answer = daemon.request("GET", f"{CLUSTERS}/{pin}")
+    assert answer.status == 200
+    exact = visit.text("exact")
+    assert exact[:-1] == answer.json["expiration_time"].partition(".")[0]
+    assert visit.page.locator("#expires").get_attribute("datetime") == exact
+    assert visit.value("master") == MASTER.format(pin=pin, url=url)
+    assert visit.value("worker") == WORKER.format(pin=pin, url=url)
+    assert {url.rpartition("/")[0] for _, url in visit.requests} <= {
+        url,
+        f"{url}/assets",
+        f"{url}/api/v1",
+    }
+    assert visit.complaints == []
+
+
+def test_with_javascript_nothing_is_loaded_anew(
+    browser: Browser, daemon: Daemon
+) -> None:
+    visit = Visit(browser, daemon.url)
+    visit.click("Create a PIN")
+    visit.wait_for_news("Your PIN is ready.")
+    assert_complete(visit, daemon, daemon.url)
+    first = visit.text("pin")
+    visit.click("Create another PIN")
+    visit.page.locator("#pin").filter(has_not_text=first).wait_for()
+    assert_complete(visit, daemon, daemon.url)
+    posts = [url for method, url in visit.requests if method == "POST"]
+    assert posts == [daemon.url + CLUSTERS] * 2
+
+
+def test_without_javascript_the_form_does_it(browser: Browser, daemon: Daemon) -> None:
+    visit = Visit(browser, daemon.url, java_script_enabled=False)
+    visit.click("Create a PIN")
+    visit.wait_for_news("Your PIN is ready.")
+    assert_complete(visit, daemon, daemon.url)
+    assert ("POST", f"{daemon.url}/") in visit.requests
+    buttons = visit.page.get_by_role("button")
+    assert buttons.all_inner_texts() == ["Create another PIN"]
+
+
+def test_the_script_may_come_late(browser: Browser, daemon: Daemon) -> None:
+    # So the service made the snippets, and it does not see what the browser sees:
+    # here a proxy is between them.
+    def proxy(route: Route) -> None:
+        headers = {**route.request.headers, "host": "sesame.inside"}
+        route.fulfill(response=route.fetch(headers=headers))
+
+    visit = Visit(browser, "about:blank")
+    visit.page.route(f"{daemon.url}/", proxy)
+    visit.page.set_content(
+        f"<form method=post action={daemon.url}><button>Go</button></form>"
+    )
+    visit.click("Go")
+    visit.wait_for_news("Your PIN is ready.")
+    visit.page.locator("[data-copies=pin]").wait_for()
+    assert "sesame.inside" in visit.page.locator("#master").inner_html()
+    assert_complete(visit, daemon, daemon.url)
+
+
+def test_with_the_keyboard_alone(browser: Browser, daemon: Daemon) -> None:
+    visit = Visit(browser, daemon.url)
+    names = []
+    for _ in range(2):
+        visit.page.keyboard.press("Tab")
+        names.append(visit.page.evaluate("document.activeElement.innerText.trim()"))
+    assert names == ["cvmpair", "Create a PIN"]
+    visit.page.keyboard.press("Enter")
+    visit.wait_for_news("Your PIN is ready.")
+    for _ in range(5):
+        visit.page.keyboard.press("Tab")
+        names.append(visit.page.evaluate("document.activeElement.id"))
+    assert names[2:] == ["", "master", "", "worker", ""]
+    visit.page.keyboard.press("Enter")
+    visit.wait_for_news("Copied the worker context.")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", OTHER_NAME])
+def test_what_is_copied(browser: Browser, daemon: Daemon, host: str) -> None:
+    # Without https a browser has its clipboard for local pages only, so by another
+    # name the page has to do it in the old way.
+    url = f"http://{host}:{daemon.port}"
+    visit = Visit(browser, url)
+    assert visit.page.evaluate("isSecureContext") == (host == "127.0.0.1")
+    visit.click("Create a PIN")
+    visit.wait_for_news("Your PIN is ready.")
+    assert_complete(visit, daemon, url)
+    visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    reader = visit.context.new_page()
+    reader.goto(daemon.url)
+    pin = visit.page.locator("#pin").text_content()
+    for name, text in [
+        ("PIN", pin),
+        ("master context", MASTER.format(pin=pin, url=url)),
+        ("worker context", WORKER.format(pin=pin, url=url)),
+    ]:
+        visit.page.bring_to_front()
+        visit.click(f"Copy the {name}")
+        visit.wait_for_news(f"Copied the {name}.")
+        reader.bring_to_front()
+        assert reader.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_a_refusal_is_told_and_the_pin_stays(browser: Browser, tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state", ["--max-clusters", "1"]) as daemon:
+        visit = Visit(browser, daemon.url)
+        visit.click("Create a PIN")
+        visit.wait_for_news("Your PIN is ready.")
+        pin = visit.text("pin")
+        visit.click("Create another PIN")
+        visit.wait_for_error("limit of 1 clusters")
+        assert visit.text("pin") == pin
+        assert visit.value("master").count(pin) == 1
+
+        plain = Visit(browser, daemon.url, java_script_enabled=False)
+        plain.click("Create a PIN")
+        plain.wait_for_error("limit of 1 clusters")
+        assert not plain.shows("result")
+
+        daemon.kill()
+        visit.click("Create another PIN")
+        visit.wait_for_error("The service does not answer.")
+        assert visit.text("pin") == pin
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}])
+def test_it_can_be_read_at_400_percent(
+    browser: Browser, daemon: Daemon, options: dict[str, object]
+) -> None:
+    # 1280 pixels at 400 % (WCAG 2.2, 1.4.10): nothing to scroll sideways.
+    small = {"width": 320, "height": 256}
+    visit = Visit(browser, daemon.url, viewport=small, **options)
+    visit.click("Create a PIN")
+    visit.wait_for_news("Your PIN is ready.")
+    for element in visit.page.locator("body, body *:visible").all():
+        box = element.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 320
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_read_by_day_and_by_night(
+    browser: Browser, daemon: Daemon, scheme: str
+) -> None:
+    visit = Visit(browser, daemon.url, color_scheme=scheme)
+    colours = visit.page.evaluate(
+        "(({color, backgroundColor}) => [color, backgroundColor])"
+        "(getComputedStyle(document.body))"
+    )
+    text, paper = (
+        sum(int(part) for part in colour[4:-1].split(",")) for colour in colours
+    )
+    assert (text < paper) == (scheme == "light")
+    assert abs(text - paper) > 3 * 128

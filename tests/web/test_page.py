@@ -1,0 +1,235 @@
+"""
+The page on which a person creates a PIN, as a browser without JavaScript sees it.
+"""
+
+import re
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from cvmpair.core.errors import StoreUnavailable
+from cvmpair.core.model import Limits
+from cvmpair.core.names import is_pin
+from tests.conftest import LogEvents
+from tests.web.wire import Answer, Disk, Wire, read_answer
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def ucontext(text: str) -> dict[str, str]:
+    """
+    Read a context as parse_user_data of CernVM's boot loader does.
+
+    It knows no white space around a marker, and no other line end.
+    """
+    found = {}
+    inside = False
+    for line in text.split("\n"):
+        if line == "[ucernvm-end]":
+            break
+        if inside and "=" in line:
+            key, _, value = line.partition("=")
+            if value.lower() in ("yes", "on", "true"):
+                value = "1"
+            found["_UCONTEXT_" + key.upper()] = value
+        inside = inside or line == "[ucernvm-begin]"
+    return found
+
+
+@pytest.fixture
+def wire(clock: Clock) -> Wire:
+    return Wire(clock)
+
+
+@pytest.fixture
+def made(wire: Wire) -> Answer:
+    """
+    The answer to the form.
+    """
+    return wire.ask("POST", "/", BROWSER)
+
+
+def test_the_form_is_there_and_shows_no_pin(wire: Wire) -> None:
+    answer = wire.ask("GET", "/", BROWSER)
+    assert answer.status == 200
+    form = answer.by_id("create")
+    assert form.attrib["method"] == "post"
+    assert form.attrib["action"] == "/"
+    assert answer.text("create").strip() == "Create a PIN"
+    assert "hidden" in answer.by_id("result").attrib
+    assert answer.text("pin") == ""
+    assert len(wire.book) == 0
+
+
+def test_the_form_creates_a_pin(wire: Wire, made: Answer) -> None:
+    assert made.status == 201
+    pin = made.text("pin")
+    assert is_pin(pin)
+    assert wire.book.cluster(pin).keys == ()
+    assert made.headers["Location"] == f"/api/v1/clusters/{pin}"
+    assert "hidden" not in made.by_id("result").attrib
+    assert made.text("news") == "Your PIN is ready."
+    assert made.text("error") == ""
+
+
+def test_the_pin_is_grouped_without_a_character_in_between(made: Answer) -> None:
+    assert [len(group.text or "") for group in made.by_id("pin")] == [4, 4, 4]
+
+
+def test_the_expiry_is_told_twice(made: Answer) -> None:
+    # 1_800_000_000 and a day.
+    assert made.by_id("expires").attrib["datetime"] == "2027-01-16T08:00:00Z"
+    assert made.text("exact") == "2027-01-16T08:00:00Z"
+    assert made.text("expires") == "16 January 2027, 08:00 UTC"
+
+
+def test_the_expiry_is_that_of_the_api(clock: Clock, wire: Wire) -> None:
+    clock.advance(1000)
+    made = wire.ask("POST", "/", BROWSER)
+    answer = wire.ask("GET", made.headers["Location"])
+    expected = made.text("exact").replace("Z", ".000000Z")
+    assert f'"expiration_time":"{expected}"'.encode() in answer.body
+
+
+def test_the_master_is_told_all(made: Answer) -> None:
+    assert ucontext(made.text("master")) == {
+        "_UCONTEXT_CVM_CLUSTER_MASTER": "1",
+        "_UCONTEXT_CVM_CLUSTER_PIN": made.text("pin"),
+        "_UCONTEXT_CVM_SERVICE_URL": "http://sesame.example:8080",
+    }
+
+
+def test_the_worker_is_told_all(made: Answer) -> None:
+    text = made.text("worker")
+    assert ucontext(text) == {
+        "_UCONTEXT_CVM_CLUSTER_PIN": made.text("pin"),
+        "_UCONTEXT_CVM_SERVICE_URL": "http://sesame.example:8080",
+    }
+    before, _, _ = text.partition("[ucernvm-begin]")
+    assert before == "[example]\nmaster_ip=###MASTER_IP_PLACEHOLDER###\n\n"
+
+
+@pytest.mark.parametrize("name", ["master", "worker"])
+def test_a_shell_may_source_what_the_original_reads(made: Answer, name: str) -> None:
+    for value in ucontext(made.text(name)).values():
+        assert re.fullmatch(r"[A-Za-z0-9.:/\[\]_-]+", value)
+
+
+@pytest.mark.parametrize("name", ["master", "worker"])
+def test_a_snippet_is_a_labelled_control(made: Answer, name: str) -> None:
+    assert "readonly" in made.by_id(name).attrib
+    labels = [label.text for label in made.document().iter("label")]
+    assert labels == ["Master", "Worker"]
+    assert made.document().find(f".//label[@for='{name}']") is not None
+    made.by_id(made.by_id(name).attrib["aria-describedby"])
+
+
+def test_two_clicks_make_two_pins(wire: Wire, made: Answer) -> None:
+    again = wire.ask("POST", "/", BROWSER)
+    assert again.text("pin") != made.text("pin")
+    assert len(wire.book) == 2
+
+
+def test_what_a_form_sends_makes_no_difference(wire: Wire) -> None:
+    data = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nsesame=1"
+    assert read_answer(wire.send(data).value()).status == 201
+
+
+def test_no_pin_is_shown_before_it_is_durable(clock: Clock) -> None:
+    flushed: Deferred[None] = Deferred()
+    wire = Wire(clock, disk=Disk(flushed=flushed))
+    request = b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    sent = wire.send(request)
+    assert len(wire.book) == 1
+    assert sent.value() == b""
+    flushed.callback(None)
+    assert read_answer(sent.value()).status == 201
+
+
+def test_no_pin_is_shown_that_could_not_be_saved(clock: Clock) -> None:
+    flushed: Deferred[None] = Deferred()
+    wire = Wire(clock, disk=Disk(flushed=flushed))
+    request = b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    sent = wire.send(request)
+    flushed.errback(StoreUnavailable(retry_after=30))
+    answer = read_answer(sent.value())
+    assert answer.status == 503
+    (pin,) = wire.book.take_changes().clusters
+    assert pin.encode() not in sent.value()
+
+
+def test_a_service_that_cannot_save_says_so_on_the_page(clock: Clock) -> None:
+    wire = Wire(clock, disk=Disk(writable=False))
+    answer = wire.ask("POST", "/", BROWSER)
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "30"
+    assert answer.text("error").startswith("The service cannot save changes")
+    assert "hidden" in answer.by_id("result").attrib
+    assert answer.text("create").strip().startswith("Create a PIN")
+    assert len(wire.book) == 0
+
+
+def test_a_full_service_says_so_on_the_page(clock: Clock) -> None:
+    wire = Wire(clock, limits=Limits(clusters=1))
+    wire.ask("POST", "/", BROWSER)
+    clock.advance(400)
+    answer = wire.ask("POST", "/", BROWSER)
+    assert answer.status == 507
+    assert answer.headers["Retry-After"] == "86000"
+    assert "limit of 1 clusters" in answer.text("error")
+    assert "hidden" in answer.by_id("result").attrib
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_there_is_only_html(wire: Wire, method: str) -> None:
+    answer = wire.ask(method, "/", {"Accept": "application/json"})
+    assert answer.status == 406
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert len(wire.book) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/", "GET, HEAD, OPTIONS, POST"),
+        ("/problems", "GET, HEAD, OPTIONS"),
+        ("/assets/page.css", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_methods(wire: Wire, path: str, allowed: str) -> None:
+    head, get = wire.ask("HEAD", path), wire.ask("GET", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers == get.headers
+    assert get.headers["Content-Length"] == str(len(get.body))
+    options = wire.ask("OPTIONS", path)
+    assert (options.status, options.headers["Allow"]) == (204, allowed)
+    answer = wire.ask("DELETE", path, BROWSER)
+    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sesame",
+        "/problems/",
+        "/assets",
+        "/assets/",
+        "//",
+        "//problems",
+        "/api",
+        "/api/v1//clusters",
+    ],
+)
+def test_any_other_path_is_a_problem(wire: Wire, path: str) -> None:
+    answer = wire.ask("GET", path, BROWSER)
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_log_names_the_route_and_not_the_pin(wire: Wire, logged: LogEvents) -> None:
+    pin = wire.ask("POST", "/", BROWSER).text("pin")
+    (line,) = logged.texts()
+    assert "method=POST route=/ status=201" in line
+    assert pin not in line

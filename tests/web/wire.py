@@ -1,0 +1,175 @@
+"""
+A site and its client in one process, with the bytes of a connection between them.
+"""
+
+import http.client
+from collections.abc import Mapping
+from io import BytesIO
+from xml.etree import ElementTree as ET
+
+from attrs import define, field, frozen
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cvmpair.core.book import ClusterBook
+from cvmpair.core.errors import StoreUnavailable
+from cvmpair.core.model import Limits
+from cvmpair.core.timeline import Timeline
+from cvmpair.stores.memory import MemoryStore
+from cvmpair.web.api import PairingAPI
+from cvmpair.web.limits import RequestLimits
+from cvmpair.web.page import Page
+from cvmpair.web.root import Root
+from cvmpair.web.site import PairingSite
+
+EPOCH = 1_800_000_000.0
+"""What the wall clock shows when the test's clock shows 0."""
+
+SERVER = IPv4Address("TCP", "192.0.2.7", 8080)
+CLIENT = IPv4Address("TCP", "192.0.2.8", 31337)
+
+
+@define
+class Disk:
+    """
+    A durability that does what the test says.
+
+    :ivar flushed: what an answer is held for.
+    """
+
+    writable: bool = True
+    flushed: Deferred[None] | None = None
+
+    def check_writable(self) -> None:
+        if not self.writable:
+            raise StoreUnavailable(retry_after=30)
+
+    async def settled(self, _pin: str) -> None:
+        if self.flushed is not None:
+            await self.flushed
+
+
+@implementer(ISSLTransport)
+class TLSTransport(StringTransport):
+    """
+    A connection that says it is encrypted.
+    """
+
+    def setTcpNoDelay(self, *_: object) -> None:
+        pass
+
+
+@frozen
+class Answer:
+    """
+    What the site said.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def by_id(self, name: str) -> ET.Element:
+        """
+        Return an element of the page.
+        """
+        found = self.document().find(f".//*[@id='{name}']")
+        assert found is not None, name
+        return found
+
+    def text(self, name: str) -> str:
+        """
+        Return the text of an element of the page.
+        """
+        return "".join(self.by_id(name).itertext())
+
+    def document(self) -> ET.Element:
+        """
+        Return the page, which is XML as well.
+        """
+        assert self.headers["Content-Type"] == "text/html; charset=utf-8"
+        doctype, _, markup = self.body.partition(b"\n")
+        assert doctype == b"<!DOCTYPE html>"
+        return ET.fromstring(markup)
+
+
+@define(eq=False)
+class Wire:
+    """
+    A whole site over a real book.
+    """
+
+    clock: Clock
+    disk: Disk = field(factory=Disk)
+    limits: Limits = field(factory=Limits)
+    site: PairingSite = field(init=False)
+    book: ClusterBook = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.book = ClusterBook(self.limits)
+        store = MemoryStore(
+            book=self.book,
+            durability=self.disk,
+            timeline=Timeline(self.clock.seconds, lambda: EPOCH + self.clock.seconds()),
+            lifetime=86400.0,
+            changed=lambda: None,
+        )
+        root = Root(
+            api=PairingAPI(store).app.resource(), page=Page(store).app.resource()
+        )
+        self.site = PairingSite(root, limits=RequestLimits(), reactor=self.clock)
+
+    def send(
+        self, data: bytes, *, address: IAddress = SERVER, secure: bool = False
+    ) -> StringTransport:
+        """
+        Send bytes on a new connection, which is closed as soon as they are answered.
+        """
+        kind = TLSTransport if secure else StringTransport
+        transport = kind(hostAddress=address, peerAddress=CLIENT)
+        channel = self.site.buildProtocol(CLIENT)
+        channel.makeConnection(transport)
+        channel.dataReceived(data)
+        if transport.value():
+            channel.connectionLost(Failure(ConnectionDone()))
+        return transport
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        address: IAddress = SERVER,
+        secure: bool = False,
+    ) -> Answer:
+        """
+        Send one request without a body, and return the answer.
+        """
+        fields = {"Host": "sesame.example:8080", "Content-Length": "0"} | dict(
+            headers or {}
+        )
+        lines = [f"{method} {path} HTTP/1.1", *map(": ".join, fields.items()), "", ""]
+        data = "\r\n".join(lines).encode("latin-1")
+        sent = self.send(data, address=address, secure=secure).value()
+        return read_answer(sent, method)
+
+
+def read_answer(data: bytes, method: str = "GET") -> Answer:
+    """
+    Return the answer that bytes of a connection hold.
+    """
+
+    class Socket:
+        def makefile(self, _mode: str) -> BytesIO:
+            return BytesIO(data)
+
+    response = http.client.HTTPResponse(Socket(), method=method)
+    response.begin()
+    return Answer(response.status, dict(response.getheaders()), response.read())
