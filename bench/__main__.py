@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import size, speed
 from bench.report import size_rows, speed_rows, surroundings, table
-from bench.servers import WrongAnswerError
+from bench.servers import WrongAnswer
 
 
 def _arguments() -> argparse.Namespace:
@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(
         prefix="cvmpair-bench-", dir=given.directory
     ) as name:
-        directory = Path(name)
+        directory = Path(name).absolute()
         about = surroundings(directory, seconds=given.seconds, repetitions=runs)
         rows = speed_rows(
             speed.measure(directory, seconds=given.seconds, repetitions=runs)
@@ -54,5 +54,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except WrongAnswerError as error:
+    except WrongAnswer as error:
         sys.exit(f"bench: {error}")

@@ -22,7 +22,7 @@ class Constant(Resource):
         super().__init__()
         self._text = text
 
-    def render_GET(self, request: Request) -> bytes:
+    def render_GET(self, _request: Request) -> bytes:
         return self._text
 
 
@@ -32,7 +32,9 @@ class QuietSite(Site):
     """
 
     def log(self, request: Request) -> None:
-        pass
+        """
+        Do nothing.
+        """
 
 
 if __name__ == "__main__":

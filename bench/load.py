@@ -8,13 +8,14 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bench.servers import Server, WrongAnswerError
+from bench.servers import Server, WrongAnswer
 
 CONNECTIONS = 64
 SCRIPTS = Path(__file__).parent / "lua"
 
 _COUNTED = re.compile(
-    r"^counted requests=(\d+) microseconds=(\d+) refused=(\d+) broken=(\d+)$", re.M
+    r"^counted requests=(\d+) microseconds=(\d+) refused=(\d+) broken=(\d+)$",
+    re.MULTILINE,
 )
 
 
@@ -54,7 +55,7 @@ def run(
     :param script: one of those in ``lua/``.
     :param arguments: what the script needs.
 
-    :raises WrongAnswerError: unless all were answered, with success.
+    :raises WrongAnswer: unless all were answered, with success.
     """
     before = server.cpu_seconds()
     wrk = subprocess.run(
@@ -72,10 +73,10 @@ def run(
     used = server.cpu_seconds() - before
     counted = _COUNTED.search(wrk.stdout)
     if wrk.returncode or counted is None:
-        raise WrongAnswerError(f"{script} ended with {wrk.returncode}:\n{wrk.stdout}")
+        raise WrongAnswer(f"{script} ended with {wrk.returncode}:\n{wrk.stdout}")
     requests, microseconds, refused, broken = map(int, counted.groups())
     if refused or broken or not requests:
-        raise WrongAnswerError(
+        raise WrongAnswer(
             f"{script}: of {requests} requests {refused} were refused, and {broken} "
             "broke off or waited too long"
         )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from attrs import define, field, frozen
 
@@ -20,7 +21,7 @@ PATIENCE = 300.0
 """The seconds that a server may take for its first answer."""
 
 
-class WrongAnswerError(Exception):
+class WrongAnswer(Exception):
     """
     A server did not do what it is measured for, so no figure would mean anything.
     """
@@ -59,7 +60,7 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.words,
@@ -86,14 +87,14 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise WrongAnswerError(f"a server ended:\n{self.log.read_text()}")
+                raise WrongAnswer(f"a server ended:\n{self.log.read_text()}")
             try:
                 self.check(expected)
-            except ConnectionRefusedError:
+            except OSError:
                 time.sleep(0.002)
             else:
                 return
-        raise WrongAnswerError(f"no answer in {PATIENCE:g} seconds")
+        raise WrongAnswer(f"no answer in {PATIENCE:g} seconds")
 
     def check(self, expected: Expected) -> None:
         """
@@ -107,7 +108,7 @@ class Server:
         finally:
             connection.close()
         if response.status != expected.status or expected.body not in (None, body):
-            raise WrongAnswerError(f"not {expected} but {response.status} {body!r}")
+            raise WrongAnswer(f"not {expected} but {response.status} {body!r}")
 
     def memory(self) -> float:
         """
@@ -130,7 +131,7 @@ def daemon(state_dir: Path) -> Server:
     """
     Return the daemon, as its users run it.
     """
-    port = _free_port()
+    port = free_port()
     words = [
         *[str(TWISTD), "-n", "--pidfile=", "cvmpair", "--state-dir", str(state_dir)],
         *["--durability", "synced", "--listen", f"tcp:{port}:interface=127.0.0.1"],
@@ -142,12 +143,15 @@ def bare(text: str, directory: Path) -> Server:
     """
     Return a server that has nothing to do but to say ``text``.
     """
-    port = _free_port()
+    port = free_port()
     words = [sys.executable, "-m", "bench.bare", str(port), text]
     return Server(words, port, directory / "bare.log")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """
+    Return a port on which nothing listens now.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

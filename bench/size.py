@@ -30,7 +30,7 @@ def measure(directory: Path, *, clusters: int, repetitions: int) -> Size:
     """
     Start the daemon some times with the same clusters.
 
-    :raises WrongAnswerError: if it does not know them all.
+    :raises WrongAnswer: if it does not know them all.
     """
     prepared = state.prepare(directory / f"size{clusters}", clusters)
     size = Size(clusters)

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from bench import servers, state
 from bench.load import Load, run
-from bench.servers import Expected, WrongAnswerError
+from bench.servers import Expected, WrongAnswer
 
 CLUSTERS = "/api/v1/clusters"
 CLUSTERS_A_SECOND = 1000
@@ -55,7 +55,7 @@ def measure(directory: Path, *, seconds: int, repetitions: int) -> Speed:
     """
     Let both servers run side by side and load them in turn.
 
-    :raises WrongAnswerError: if one answers wrongly, or if the daemon keeps less
+    :raises WrongAnswer: if one answers wrongly, or if the daemon keeps less
         than it acknowledged.
     """
     count = CLUSTERS_A_SECOND * seconds * (repetitions + 1)
@@ -103,10 +103,10 @@ def check_kept(kept: tuple[int, int], *, clusters: int, keys: int) -> None:
 
     wrk does not count the last answers, which were on their way when it stopped.
 
-    :raises WrongAnswerError: if something is missing.
+    :raises WrongAnswer: if something is missing.
     """
     if kept[0] < clusters or kept[1] < keys:
-        raise WrongAnswerError(
+        raise WrongAnswer(
             f"{clusters} clusters and {keys} keys were acknowledged, "
             f"{kept[0]} and {kept[1]} are in the file"
         )
