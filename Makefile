@@ -6,7 +6,6 @@
 
 PYTHON ?= python3
 CYCLES ?= 1000
-BASE ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-list --max-parents=0 HEAD)
 SOURCES := $(shell find cvmpair twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
@@ -23,7 +22,7 @@ check: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_house.py
-	$(BIN)/towncrier check --compare-with $(BASE)
+	@tools/check-changelog $(BIN)/towncrier
 
 bench: .venv/installed-test
 	@tools/need-packages wrk
@@ -33,7 +32,7 @@ ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
 test-packages: .venv/installed-test
-	@tools/need-packages curl strace faketime openssl
+	@tools/need-packages curl strace faketime openssl wrk
 	@tools/need-browser $(BIN)/playwright
 
 clean:

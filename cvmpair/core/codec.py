@@ -8,7 +8,9 @@ wherever it is kept:
 
 import json
 from functools import lru_cache
-from typing import Final
+from itertools import starmap
+from math import isfinite
+from typing import Any, Final
 from zlib import crc32
 
 from cvmpair.core.model import Cluster, Key
@@ -17,8 +19,6 @@ from cvmpair.core.names import is_pin, key_name
 FORMAT: Final = 1
 """The version of this format."""
 
-# Nearly all clusters have the same lifetime; a million of them share one object.
-_shared = lru_cache(maxsize=1024)(float)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -40,16 +40,38 @@ def decode_cluster(pin: str, record: str) -> Cluster:
         created, lifetime, version, *keys = json.loads(record)
         return Cluster(
             pin=pin,
-            created=float(created),
-            lifetime=_shared(lifetime),
-            version=int(version),
-            keys=tuple(
-                Key(name=key_name(name), value=value, version=version)
-                for name, value, version in keys
-            ),
+            created=_seconds(created),
+            lifetime=_shared_seconds(lifetime),
+            version=_version(version),
+            keys=tuple(starmap(_key, keys)),
         )
-    except (TypeError, AttributeError, RecursionError) as error:
+    except (TypeError, OverflowError, RecursionError) as error:
         raise ValueError("not a cluster record") from error
+
+
+# True is an int to isinstance(), and to a record it is a fault.
+
+
+def _version(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("not a version")
+    return value
+
+
+def _key(name: Any, value: Any, version: Any) -> Key:
+    if type(name) is not str or type(value) is not str:
+        raise TypeError("not a key")
+    return Key(name=key_name(name), value=value, version=_version(version))
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (float, int) or not isfinite(value):
+        raise TypeError("not a number of seconds")
+    return float(value)
+
+
+# Nearly all clusters have the same lifetime; a million of them share one object.
+_shared_seconds = lru_cache(maxsize=1024, typed=True)(_seconds)
 
 
 def checksum(pin: str, record: str) -> int:

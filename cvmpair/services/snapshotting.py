@@ -60,18 +60,12 @@ class Snapshotting:
     interval: float | None
     _durable: int = field(init=False, default=0)
     _in_flight: Batch | None = field(init=False, default=None)
+    _flushing: bool = field(init=False, default=False)
     _failed: bool = field(init=False, default=False)
     _mark_wanted: bool = field(init=False, default=False)
     _due: IDelayedCall | None = field(init=False, default=None)
     _waiting: list[tuple[int, Deferred[None]]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
-
-    @property
-    def read_only(self) -> bool:
-        """
-        Whether a flush has failed, so that no change is taken any more.
-        """
-        return self._failed
 
     def check_writable(self) -> None:
         """
@@ -86,7 +80,7 @@ class Snapshotting:
         """
         Take notice that the book has changed.
         """
-        if self._due is None and self._in_flight is None and not self._failed:
+        if self._due is None and not self._flushing and not self._failed:
             self._due = self.clock.callLater(self.interval or 0.0, self._begin)
 
     def want_mark(self) -> None:
@@ -118,7 +112,7 @@ class Snapshotting:
         """
         Flush what is left.
         """
-        if self._in_flight is not None and not self._failed:
+        if self._flushing:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)
             await idle
@@ -126,10 +120,14 @@ class Snapshotting:
             self._due.cancel()
             self._due = None
         if self._failed:
-            self._log.error(
-                "state unsaved={count} (changes that could not be saved are given up)",
-                count=len(self.book.take_changes().clusters),
-            )
+            unsaved = set(self.book.take_changes().clusters)
+            if self._in_flight is not None:
+                unsaved |= self._in_flight.clusters.keys()
+            if unsaved:
+                self._log.error(
+                    "state unsaved={count} (clusters whose last changes are given up)",
+                    count=len(unsaved),
+                )
             return
         self._mark_wanted = True
         await self._flush()
@@ -139,6 +137,7 @@ class Snapshotting:
         Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
+        self._flushing = True
         while (self.book.has_changes() or self._mark_wanted) and not self._failed:
             self._mark_wanted = False
             batch = self._in_flight = self.book.take_changes()
@@ -146,14 +145,14 @@ class Snapshotting:
             try:
                 await self.in_thread(write)
                 self._durable = batch.version
+                self._in_flight = None
                 self._release()
                 await self.in_thread(self.backing.tidy)
             except Exception as error:
                 self._fail(error)
-            else:
-                self._in_flight = None
             if self.interval is not None:
                 break
+        self._flushing = False
         idle, self._idle = self._idle, []
         for deferred in idle:
             deferred.callback(None)

@@ -2,7 +2,6 @@
 What a request body says: fields by name.
 """
 
-import codecs
 import json
 from collections.abc import Mapping
 from typing import Final
@@ -19,7 +18,19 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 MAX_FORM_FIELDS: Final = 100
 
-_CHARSETS: Final = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16"})
+# By the names that they go by, not by those of Python's codecs: Python keeps each
+# name that it was ever asked for, be it none.
+_CHARSETS: Final[Mapping[str, str]] = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "iso-8859-1",
+    "latin1": "iso-8859-1",
+    "windows-1252": "windows-1252",
+    "cp1252": "windows-1252",
+    "utf-16": "utf-16",
+}
 
 
 def read_fields(request: IRequest) -> Mapping[str, object]:
@@ -42,11 +53,8 @@ def read_fields(request: IRequest) -> Mapping[str, object]:
 
 
 def _decode(body: bytes, charset: str) -> str:
-    try:
-        name = codecs.lookup(charset).name
-    except (LookupError, ValueError):
-        raise UnsupportedMediaType from None
-    if name not in _CHARSETS:
+    name = _CHARSETS.get(charset.strip().lower().replace("_", "-"))
+    if name is None:
         raise UnsupportedMediaType
     try:
         return body.decode(name)

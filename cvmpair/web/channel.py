@@ -85,6 +85,9 @@ class PairingChannel(HTTPChannel):
         if self._part is _Part.NONE and not self._handlingRequest:
             self._part = _Part.HEADERS
         super().dataReceived(data)
+        if self._part is _Part.NONE and self._begun():
+            # The start of a request came in one piece with the request before.
+            self._part = _Part.HEADERS
         self._time()
 
     def lineReceived(self, line: bytes) -> None:
@@ -179,6 +182,10 @@ class PairingChannel(HTTPChannel):
         if self._part is _Part.HEADERS:
             return self.limits.header_timeout
         return self.limits.body_timeout
+
+    def _begun(self) -> bool:
+        idle = self._handlingRequest or self._refused
+        return not idle and bool(self.requests or self._buffer)
 
     def _too_late(self) -> None:
         if self.requests or self._buffer:

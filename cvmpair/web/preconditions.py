@@ -11,7 +11,8 @@ from cvmpair.core.model import Condition
 from cvmpair.web.errors import BadRequest
 
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-_VERSION: Final = re.compile(r"[0-9]{1,19}")
+# Tags are compared as text, so "017" is not the tag of version 17.
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
 _TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(,\s*({_TAG.pattern}\s*)?)*")
 
 
@@ -30,8 +31,9 @@ def _versions(request: IRequest, header: str, *, weak: bool) -> frozenset[int] |
 
     :param weak: whether weak tags count.
     """
-    lines = request.requestHeaders.getRawHeaders(header, ())
-    text = ", ".join(lines).strip()
+    # Asked for by a str, Twisted would decode the header as UTF-8, or fail to.
+    lines = request.requestHeaders.getRawHeaders(header.encode(), ())
+    text = b", ".join(lines).decode("latin-1").strip()
     if text == "*":
         return None
     if not _TAGS.fullmatch(text):

@@ -65,8 +65,9 @@ def asset_response(request: IRequest, name: str) -> Response:
         # The name stays the same with the next version, so a browser has to ask.
         b"Cache-Control": b"no-cache",
     }
-    lines = request.requestHeaders.getRawHeaders("If-None-Match", ())
-    if parse_etags(", ".join(lines)).contains_weak(asset.tag):
+    lines = request.requestHeaders.getRawHeaders(b"If-None-Match", ())
+    tags = b", ".join(lines).decode("latin-1")
+    if parse_etags(tags).contains_weak(asset.tag):
         return Response(304, headers)
     headers[b"Content-Type"] = asset.media_type.encode()
     headers[b"Content-Length"] = b"%d" % len(asset.content)

@@ -3,8 +3,10 @@ A site and its client in one process, with the bytes of a connection between the
 """
 
 import http.client
+import json
 from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from attrs import define, field, frozen
@@ -74,6 +76,13 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def json(self) -> Any:
+        """
+        What the body says.
+        """
+        return json.loads(self.body)
 
     def by_id(self, name: str) -> ET.Element:
         """

@@ -1,0 +1,157 @@
+"""
+The two processes that are compared: the daemon, and a bare resource.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from attrs import define, field, frozen
+
+ROOT = Path(__file__).parents[1]
+TWISTD = Path(sys.executable).parent / "twistd"
+PATIENCE = 300.0
+"""The seconds that a server may take for its first answer."""
+
+
+class WrongAnswer(Exception):
+    """
+    A server did not do what it is measured for, so no figure would mean anything.
+    """
+
+
+@frozen
+class Expected:
+    """
+    A request and its right answer.
+
+    :ivar body: the whole of it, or ``None`` if it cannot be known.
+    """
+
+    path: str
+    body: str | None
+    method: str = "GET"
+    status: int = 200
+
+
+@define(eq=False)
+class Server:
+    """
+    A process that answers HTTP; as a context manager it runs inside, and is killed
+    at the end.
+
+    :ivar words: the command line.
+    :ivar log: where its output goes.
+    """
+
+    words: Sequence[str]
+    port: int
+    log: Path
+    _process: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.words,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                cwd=self.log.parent,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def wait_for(self, expected: Expected) -> None:
+        """
+        Wait for the first answer, which has to be right.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise WrongAnswer(f"a server ended:\n{self.log.read_text()}")
+            try:
+                self.check(expected)
+            except OSError:
+                time.sleep(0.002)
+            else:
+                return
+        raise WrongAnswer(f"no answer in {PATIENCE:g} seconds")
+
+    def check(self, expected: Expected) -> None:
+        """
+        Ask, and compare the answer.
+        """
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(expected.method, expected.path)
+            response = connection.getresponse()
+            body = response.read().decode()
+        finally:
+            connection.close()
+        if response.status != expected.status or expected.body not in (None, body):
+            raise WrongAnswer(f"not {expected} but {response.status} {body!r}")
+
+    def memory(self) -> float:
+        """
+        Return its resident set in MB of 10^6 bytes.
+        """
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024 / 1e6
+
+    def cpu_seconds(self) -> float:
+        """
+        Return the CPU time that it has used, of all its threads.
+        """
+        status = Path(f"/proc/{self._process.pid}/stat").read_text()
+        user, system = status.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def daemon(state_dir: Path) -> Server:
+    """
+    Return the daemon, as its users run it.
+    """
+    port = free_port()
+    words = [
+        *[str(TWISTD), "-n", "--pidfile=", "cvmpair", "--state-dir", str(state_dir)],
+        *["--durability", "synced", "--listen", f"tcp:{port}:interface=127.0.0.1"],
+    ]
+    return Server(words, port, state_dir.with_suffix(".log"))
+
+
+def bare(text: str, directory: Path) -> Server:
+    """
+    Return a server that has nothing to do but to say ``text``.
+    """
+    port = free_port()
+    words = [sys.executable, "-m", "bench.bare", str(port), text]
+    return Server(words, port, directory / "bare.log")
+
+
+def free_port() -> int:
+    """
+    Return a port on which nothing listens now.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

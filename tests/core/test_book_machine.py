@@ -1,0 +1,270 @@
+"""
+The book against a plain model, whatever is done with both.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from cvmpair.core.book import ClusterBook
+from cvmpair.core.codec import decode_cluster, encode_cluster
+from cvmpair.core.errors import ClusterNotFound, PairingError
+from cvmpair.core.model import Cluster, Condition, Key, Limits
+from tests.core.book_model import ModelBook
+
+PINS = [letter * 12 for letter in "abcd"]
+LIMITS = Limits(clusters=3, keys_per_cluster=2)
+
+A_NUMBER = st.integers(0, 100)
+A_NAME = st.sampled_from(["sesame_1", "sesame_2", "sesame_3"])
+A_VALUE = st.sampled_from(["one", "two", "three"])
+A_KEY = st.tuples(A_NAME, A_VALUE)
+A_CONDITION = st.sampled_from(
+    ["any", "right", "wrong", "right but", "not wrong", "none"]
+)
+
+
+class BookMachine(RuleBasedStateMachine):
+    """
+    :ivar disk: what a restart would find, as records by PIN.
+    :ivar owners: which cluster each version was given to, in every run.
+    :ivar seen: what had that version.
+    """
+
+    steps = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.now = 1000.0
+        self.draws: list[str] = []
+        self.disk: dict[str, str] = {}
+        self.disk_version = 0
+        self.owners: dict[int, str] = {}
+        self.seen: dict[tuple[int, type], Cluster | Key] = {}
+        self.model = ModelBook(LIMITS)
+        self.start()
+        # Hypothesis leaves some rules out of each of its runs, create too.
+        for number in range(2):
+            self.create([], 200.0)
+            self.post(number, [("sesame_1", "one"), ("sesame_2", "two")], "any")
+
+    def draw_pin(self) -> str:
+        """
+        Draw a PIN; soon one that is taken.
+        """
+        if not self.draws:
+            self.draws += PINS
+        return self.draws.pop()
+
+    def both(
+        self, in_model: Callable[[], object], in_book: Callable[[], object]
+    ) -> None:
+        """
+        Do the same in both, with the same success or refusal.
+        """
+        try:
+            in_model()
+        except PairingError as refusal:
+            with pytest.raises(type(refusal)):
+                in_book()
+        else:
+            in_book()
+
+    def a_pin(self, number: int) -> str:
+        """
+        Choose a cluster, mostly one that is there.
+        """
+        choice = [*self.model.clusters, PINS[number % len(PINS)]]
+        return choice[number % len(choice)]
+
+    def a_key(self, number: int) -> tuple[str, str]:
+        """
+        Choose a key, mostly one that is there.
+        """
+        choice = [
+            *((pin, key) for pin, it in self.model.clusters.items() for key in it.keys),
+            *((pin, "sesame_4") for pin in self.model.clusters),
+            (PINS[number % len(PINS)], "sesame_1"),
+        ]
+        return choice[number % len(choice)]
+
+    def condition(self, kind: str, pin: str, name: str | None = None) -> Condition:
+        """
+        Return a condition that does, or does not, hold for what is there.
+        """
+        version = 1
+        if pin in self.model.clusters:
+            cluster = self.model.clusters[pin]
+            version = cluster.version
+            if name is not None:
+                version = cluster.keys.get(name, ("", 1))[1]
+        other = version + 1
+        return {
+            "any": Condition(),
+            "right": Condition(match={version, other}),
+            "wrong": Condition(match={other}),
+            "right but": Condition(match={version}, none_match={version}),
+            "not wrong": Condition(none_match={other}),
+            "none": Condition(none_match=None),
+        }[kind]
+
+    @rule(
+        draws=st.lists(st.sampled_from(PINS), max_size=6), lifetime=st.floats(10, 500)
+    )
+    def create(self, draws: list[str], lifetime: float) -> None:
+        self.draws = draws
+        made: list[Cluster] = []
+        self.both(
+            self.model.room, lambda: made.append(self.book.create(self.now, lifetime))
+        )
+        for cluster in made:
+            self.model.create(cluster.pin, self.now + lifetime)
+
+    @rule(
+        number=A_NUMBER, keys=st.lists(A_KEY, min_size=1, max_size=3), kind=A_CONDITION
+    )
+    def post(self, number: int, keys: list[tuple[str, str]], kind: str) -> None:
+        pin = self.a_pin(number)
+        for name, value in keys:
+            condition = self.condition(kind, pin)
+            self.both(
+                partial(self.model.add_key, pin, name, value, condition),
+                partial(self.book.add_key, pin, name, value, condition),
+            )
+
+    @rule(
+        number=A_NUMBER,
+        new_name=st.none() | A_NAME,
+        value=st.none() | A_VALUE,
+        kind=A_CONDITION,
+    )
+    def put_or_patch(
+        self, number: int, new_name: str | None, value: str | None, kind: str
+    ) -> None:
+        pin, name = self.a_key(number)
+        condition = self.condition(kind, pin, name)
+        self.both(
+            lambda: self.model.change_key(pin, name, new_name, value, condition),
+            lambda: self.book.change_key(
+                pin, name, new_name=new_name, value=value, condition=condition
+            ),
+        )
+
+    @rule(number=A_NUMBER, kind=A_CONDITION)
+    def delete_key(self, number: int, kind: str) -> None:
+        pin, name = self.a_key(number)
+        condition = self.condition(kind, pin, name)
+        self.both(
+            lambda: self.model.delete_key(pin, name, condition),
+            lambda: self.book.delete_key(pin, name, condition),
+        )
+
+    @rule(number=A_NUMBER, kind=A_CONDITION)
+    def delete(self, number: int, kind: str) -> None:
+        pin = self.a_pin(number)
+        condition = self.condition(kind, pin)
+        self.both(
+            lambda: self.model.delete(pin, condition),
+            lambda: self.book.delete(pin, condition),
+        )
+
+    @rule(seconds=st.floats(0, 50), at_most=st.integers(1, 4))
+    def expire(self, seconds: float, at_most: int) -> None:
+        self.now += seconds
+        due = [second for second in self.model.seconds() if second <= self.now]
+        assert self.book.expire(self.now, at_most) == min(len(due), at_most)
+        gone = self.model.clusters.keys() - self.pins_in_book()
+        removed = sorted(self.model.expire(pin) for pin in gone)
+        assert removed == due[:at_most], "not those that were due first"
+
+    @rule()
+    def write(self) -> None:
+        batch = self.book.take_changes()
+        assert batch.version == self.model.version
+        assert batch.journal == self.model.journal
+        assert batch.clusters.keys() == self.model.journal.keys()
+        for pin, cluster in batch.clusters.items():
+            if cluster is None:
+                assert pin not in self.model.clusters
+                self.disk.pop(pin, None)
+            else:
+                assert cluster is self.book.cluster(pin)
+                self.disk[pin] = encode_cluster(cluster)
+        self.disk_version = batch.version
+        self.model.journal = {}
+
+    @rule(orderly=st.booleans())
+    def restart(self, *, orderly: bool) -> None:
+        if orderly:
+            self.write()
+            before = [self.book.cluster(pin) for pin in self.model.clusters]
+        self.start()
+        if orderly:
+            after = [self.book.cluster(cluster.pin) for cluster in before]
+            assert after == before, "what was written is not what was there"
+
+    def start(self) -> None:
+        """
+        Go on with what is on the disk, as the daemon does.
+        """
+        self.book = ClusterBook(LIMITS, self.draw_pin)
+        clusters = [decode_cluster(pin, record) for pin, record in self.disk.items()]
+        self.book.load(clusters, self.disk_version)
+        assert self.book.version > self.model.version, "a version could come back"
+        self.model.load(clusters, self.book.version)
+        self.write()
+
+    def pins_in_book(self) -> set[str]:
+        found = set()
+        for pin in PINS:
+            try:
+                found.add(self.book.cluster(pin).pin)
+            except ClusterNotFound:
+                continue
+        return found
+
+    @invariant()
+    def holds_what_the_model_holds(self) -> None:
+        BookMachine.steps += 1
+        assert self.pins_in_book() == self.model.clusters.keys()
+        assert len(self.book) == len(self.model.clusters) <= LIMITS.clusters
+        for pin, expected in self.model.clusters.items():
+            cluster = self.book.cluster(pin)
+            assert cluster.version == expected.version
+            keys = [(key.name, (key.value, key.version)) for key in cluster.keys]
+            assert keys == list(expected.keys.items())
+            assert len(keys) <= LIMITS.keys_per_cluster
+            for key in cluster.keys:
+                assert self.book.key(pin, key.name) is key
+
+    @invariant()
+    def no_version_stands_for_two_things(self) -> None:
+        assert self.book.version == self.model.version
+        for pin in self.model.clusters:
+            cluster = self.book.cluster(pin)
+            for thing in (cluster, *cluster.keys):
+                seen = self.seen.setdefault((thing.version, type(thing)), thing)
+                assert seen == thing
+                assert self.owners.setdefault(thing.version, pin) == pin
+
+    @invariant()
+    def knows_the_next_deadline(self) -> None:
+        assert self.book.next_deadline() == min(self.model.seconds(), default=None)
+
+    @invariant()
+    def knows_what_has_changed(self) -> None:
+        assert self.book.has_changes() == bool(self.model.journal)
+        for pin in PINS:
+            assert self.book.pending(pin) == self.model.journal.get(pin)
+
+
+class TestBook(BookMachine.TestCase):
+    settings = settings(max_examples=250, stateful_step_count=50)
+
+    def runTest(self) -> None:
+        super().runTest()
+        assert BookMachine.steps >= 10_000

@@ -1,0 +1,103 @@
+from itertools import chain
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvmpair.core.deadlines import Deadlines
+
+TIMES = st.floats(min_value=-10, max_value=10) | st.floats(1e9, 1e9 + 10)
+OPERATIONS = st.lists(
+    st.tuples(st.just("add"), TIMES)
+    | st.tuples(st.just("discard"), st.integers(0, 100))
+    | st.tuples(st.just("pop"), st.tuples(TIMES, st.integers(0, 5))),
+    max_size=60,
+)
+
+
+@pytest.fixture
+def deadlines() -> Deadlines:
+    return Deadlines()
+
+
+def test_nothing_is_due_without_deadlines(deadlines: Deadlines) -> None:
+    assert deadlines.next() is None
+    assert deadlines.pop_due(1e12, at_most=10) == []
+
+
+def test_never_early_and_at_most_a_second_late(deadlines: Deadlines) -> None:
+    deadlines.add("pin", 10.25)
+    assert deadlines.next() == 11
+    assert deadlines.pop_due(10.999, at_most=10) == []
+    assert deadlines.pop_due(11.0, at_most=10) == ["pin"]
+
+
+def test_a_whole_second_is_not_rounded(deadlines: Deadlines) -> None:
+    deadlines.add("pin", 10.0)
+    assert deadlines.pop_due(10.0, at_most=1) == ["pin"]
+
+
+def test_the_earliest_come_first_in_portions(deadlines: Deadlines) -> None:
+    for pin, deadline in [("c", 3), ("a", 1), ("d", 4), ("b", 2)]:
+        deadlines.add(pin, deadline)
+    assert deadlines.pop_due(3, at_most=2) == ["a", "b"]
+    assert deadlines.pop_due(3, at_most=2) == ["c"]
+    assert deadlines.next() == 4
+
+
+def test_a_portion_may_end_within_a_second(deadlines: Deadlines) -> None:
+    for pin in "abc":
+        deadlines.add(pin, 1)
+    portions = [deadlines.pop_due(1, at_most=2) for _ in range(3)]
+    assert [len(portion) for portion in portions] == [2, 1, 0]
+    assert sorted(chain(*portions)) == ["a", "b", "c"]
+
+
+def test_what_was_discarded_is_never_due(deadlines: Deadlines) -> None:
+    deadlines.add("early", 1)
+    deadlines.add("late", 2)
+    deadlines.discard("early", 1)
+    assert deadlines.next() == 2
+    assert deadlines.pop_due(5, at_most=5) == ["late"]
+
+
+def test_an_emptied_second_can_be_used_again(deadlines: Deadlines) -> None:
+    deadlines.add("first", 1.5)
+    deadlines.discard("first", 1.5)
+    deadlines.add("second", 1.5)
+    assert deadlines.next() == 2
+    assert deadlines.pop_due(2, at_most=5) == ["second"]
+    assert deadlines.next() is None
+
+
+def test_discarding_what_is_not_there_is_a_defect(deadlines: Deadlines) -> None:
+    deadlines.add("other", 1)
+    with pytest.raises(ValueError, match="not in list"):
+        deadlines.discard("pin", 1)
+
+
+@given(OPERATIONS)
+def test_like_a_plain_dictionary(operations) -> None:
+    deadlines = Deadlines()
+    model: dict[str, float] = {}
+    for number, (what, argument) in enumerate(operations):
+        if what == "add":
+            deadlines.add(str(number), argument)
+            model[str(number)] = argument
+        elif what == "discard" and model:
+            pin = sorted(model)[argument % len(model)]
+            deadlines.discard(pin, model.pop(pin))
+        elif what == "pop":
+            now, at_most = argument
+            due = deadlines.pop_due(now, at_most)
+            seconds = [ceil(model.pop(pin)) for pin in due]
+            rest = sorted(ceil(deadline) for deadline in model.values())
+            assert seconds == sorted(seconds)
+            assert all(second <= now for second in seconds)
+            if len(due) < at_most:
+                assert all(second > now for second in rest)
+            elif due and rest:
+                assert seconds[-1] <= rest[0]
+        expected = min((ceil(deadline) for deadline in model.values()), default=None)
+        assert deadlines.next() == expected

@@ -1,0 +1,103 @@
+"""
+A backing that takes its time, which the test gives it.
+"""
+
+from collections.abc import Callable
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from cvmpair.core.book import Batch, ClusterBook
+from cvmpair.core.model import Cluster, Limits
+from cvmpair.core.timeline import ClockMark, Timeline
+from cvmpair.services.snapshotting import Snapshotting
+
+
+@define
+class SlowBacking:
+    """
+    Keeps batches, each when the test lets it.
+
+    :ivar durable: what a restart would find.
+    """
+
+    durable: dict[str, Cluster] = field(factory=dict)
+    batches: list[Batch] = field(factory=list)
+    marks: list[ClockMark] = field(factory=list)
+    tidied: int = 0
+    broken: Exception | None = None
+    _begun: list[tuple[Callable[[], None], Deferred[None]]] = field(factory=list)
+
+    def in_thread(self, call: Callable[[], None]) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        self._begun.append((call, done))
+        return done
+
+    @property
+    def version(self) -> int:
+        """
+        The last version that a restart would find.
+        """
+        return self.batches[-1].version if self.batches else 0
+
+    @property
+    def busy(self) -> bool:
+        """
+        Whether a call is under way.
+        """
+        return bool(self._begun)
+
+    def go_on(self) -> None:
+        """
+        Let the call that is under way come to its end.
+        """
+        ((call, done),) = self._begun
+        self._begun.clear()
+        try:
+            call()
+        except Exception as error:
+            done.errback(error)
+        else:
+            done.callback(None)
+
+    def flush(self) -> None:
+        """
+        Let all calls come to their end.
+        """
+        while self.busy:
+            self.go_on()
+
+    def write(self, batch: Batch, mark: ClockMark) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.batches.append(batch)
+        self.marks.append(mark)
+        for pin, cluster in batch.clusters.items():
+            if cluster is None:
+                self.durable.pop(pin, None)
+            else:
+                self.durable[pin] = cluster
+
+    def tidy(self) -> None:
+        self.tidied += 1
+
+
+def make_book() -> ClusterBook:
+    return ClusterBook(Limits())
+
+
+def make_snapshotting(
+    book: ClusterBook,
+    backing: SlowBacking,
+    clock: Clock,
+    interval: float | None = None,
+) -> Snapshotting:
+    return Snapshotting(
+        book=book,
+        backing=backing,
+        timeline=Timeline(clock.seconds, clock.seconds),
+        clock=clock,
+        in_thread=backing.in_thread,
+        interval=interval,
+    )

@@ -1,0 +1,182 @@
+"""
+No answer ever reveals a state that is not durable: random changes, reads, expiry
+and failures, with a backing that writes when it likes.
+"""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from cvmpair.core.errors import (
+    ClusterNotFound,
+    KeyExists,
+    KeyNotFound,
+    StoreUnavailable,
+)
+from cvmpair.core.model import Cluster
+from cvmpair.stores.memory import MemoryStore
+from tests.conftest import LogEvents
+from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
+
+LIFETIME = 50.0
+
+
+class Durability(RuleBasedStateMachine):
+    """
+    A synced store whose backing is slow and may break.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.book = make_book()
+        self.backing = SlowBacking()
+        self.snapshotting = make_snapshotting(self.book, self.backing, self.clock)
+        self.store = MemoryStore(
+            book=self.book,
+            durability=self.snapshotting,
+            timeline=self.snapshotting.timeline,
+            lifetime=LIFETIME,
+            changed=self.snapshotting.changed,
+        )
+        self.pins: list[str] = []
+        self.last_change: dict[str, int] = {}
+        self.open_questions = 0
+        self.answers = 0
+        self.wrong: list[Failure] = []
+
+    @invariant()
+    def nothing_was_wrong(self) -> None:
+        for failure in self.wrong:
+            failure.raiseException()
+
+    numbers = st.integers(0, 3)
+    names = st.sampled_from(["sesame-a", "sesame-b"])
+
+    def pin(self, number: int) -> str:
+        return self.pins[number % len(self.pins)]
+
+    def ask(self, pin: str, question: Coroutine[Deferred[Any], Any, Any]) -> None:
+        """
+        Ask, and see that the answer comes when all that it may show is durable:
+        the last change of the cluster up to now, this one included.
+        """
+        before = self.book.version
+        self.open_questions += 1
+        asked = Deferred.fromCoroutine(question)
+        if self.book.version > before:
+            self.last_change[pin] = self.book.version
+        shown = self.last_change.get(pin, 0)
+        asked.addCallbacks(
+            lambda answer: self.check_answer(shown, answer),
+            lambda failure: self.check_refusal(shown, failure),
+        ).addErrback(self.wrong.append)
+
+    def check_durable(self, version: int) -> None:
+        self.open_questions -= 1
+        self.answers += 1
+        assert version <= self.backing.version
+
+    def check_answer(self, shown: int, answer: Any) -> None:
+        self.check_durable(shown)
+        if isinstance(answer, Cluster) and answer.pin not in self.last_change:
+            # A new one.
+            self.last_change[answer.pin] = answer.version
+            self.pins.append(answer.pin)
+
+    def check_refusal(self, shown: int, failure: Failure) -> None:
+        if failure.check(StoreUnavailable):
+            self.open_questions -= 1
+            assert self.backing.broken
+        else:
+            assert failure.check(ClusterNotFound, KeyExists, KeyNotFound)
+            self.check_durable(shown)
+
+    @rule()
+    def create(self) -> None:
+        self.ask("new", self.store.create())
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers, name=names)
+    def add(self, number: int, name: str) -> None:
+        pin = self.pin(number)
+        self.ask(pin, self.store.add_key(pin, name, "open"))
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers, name=names, value=st.sampled_from(["1", "2"]))
+    def change(self, number: int, name: str, value: str) -> None:
+        pin = self.pin(number)
+        self.ask(pin, self.store.change_key(pin, name, value=value))
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers, name=names)
+    def delete_key(self, number: int, name: str) -> None:
+        pin = self.pin(number)
+        self.ask(pin, self.store.delete_key(pin, name))
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers)
+    def delete(self, number: int) -> None:
+        pin = self.pin(number)
+        self.ask(pin, self.store.delete(pin))
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers)
+    def read(self, number: int) -> None:
+        pin = self.pin(number)
+        self.ask(pin, self.store.cluster(pin))
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers, name=names)
+    def read_key(self, number: int, name: str) -> None:
+        pin = self.pin(number)
+        self.ask(pin, self.store.key(pin, name))
+
+    @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 20.0]))
+    def time_goes_on(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        if self.book.expire(self.clock.seconds(), 100):
+            self.snapshotting.changed()
+            for pin in self.pins:
+                # That it expired follows from the time alone.
+                if self.book.pending(pin) == 0:
+                    self.last_change[pin] = 0
+
+    @precondition(lambda self: self.backing.busy)
+    @rule()
+    def backing_goes_on(self) -> None:
+        self.backing.go_on()
+
+    @precondition(lambda self: self.answers > 5)
+    @rule(sure=st.integers(0, 5))
+    def backing_breaks(self, sure: int) -> None:
+        if not sure:
+            self.backing.broken = OSError("disk I/O error")
+
+    def teardown(self) -> None:
+        self.clock.advance(0)
+        while self.backing.busy:
+            self.backing.go_on()
+            self.clock.advance(0)
+        assert self.open_questions == 0
+        self.nothing_was_wrong()
+
+
+def test_no_answer_reveals_what_is_not_durable(logged: LogEvents) -> None:
+    run_state_machine_as_test(
+        Durability, settings=settings(max_examples=300, stateful_step_count=40)
+    )
+    # The failures are planted.
+    logged.take(lambda text: "flush failed" in text)

@@ -1,0 +1,321 @@
+"""
+Group commit, answers that are held back, and the end of it when a write fails.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+
+from cvmpair.core.book import ClusterBook
+from cvmpair.core.errors import StoreUnavailable
+from cvmpair.services.snapshotting import RETRY_AFTER, Snapshotting
+from tests.conftest import LogEvents
+from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
+
+
+@define
+class Scene:
+    """
+    A book, its backing, and what flushes it.
+    """
+
+    clock: Clock
+    interval: float | None = None
+    book: ClusterBook = field(factory=make_book)
+    backing: SlowBacking = field(factory=SlowBacking)
+    snapshotting: Snapshotting = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.snapshotting = make_snapshotting(
+            self.book, self.backing, self.clock, self.interval
+        )
+
+    def change(self, change: Callable[[], object] | None = None) -> str:
+        """
+        Make a change, a creation unless it is said which, and return the new PIN.
+        """
+        done = self.book.create(self.clock.seconds(), 60) if not change else change()
+        self.snapshotting.changed()
+        return getattr(done, "pin", "")
+
+    def durable_pin(self) -> str:
+        pin = self.change()
+        self.clock.advance(0)
+        self.backing.flush()
+        return pin
+
+    def ask(self, pin: str) -> list[object]:
+        """
+        Ask whether all about a cluster is durable; the list has the end of it.
+        """
+        ended: list[object] = []
+        asked = Deferred.fromCoroutine(self.snapshotting.settled(pin))
+        asked.addCallbacks(
+            lambda _: ended.append("durable"),
+            lambda failure: ended.append(failure.value),
+        )
+        return ended
+
+    def finish(self) -> list[object]:
+        ended: list[object] = []
+        Deferred.fromCoroutine(self.snapshotting.finish()).addBoth(ended.append)
+        return ended
+
+
+@pytest.fixture
+def scene(clock: Clock) -> Scene:
+    return Scene(clock)
+
+
+@pytest.fixture
+def periodic(clock: Clock) -> Scene:
+    return Scene(clock, interval=10.0)
+
+
+def take_failure(logged: LogEvents) -> list[str]:
+    return logged.take(lambda text: "flush failed" in text)
+
+
+def test_an_answer_is_held_until_its_change_is_durable(scene: Scene) -> None:
+    pin = scene.change()
+    answer = scene.ask(pin)
+    scene.clock.advance(0)
+    assert answer == []
+    scene.backing.go_on()
+    assert answer == ["durable"]
+    assert scene.backing.durable.keys() == {pin}
+    scene.backing.flush()
+
+
+def test_tidying_delays_no_answer(scene: Scene) -> None:
+    answer = scene.ask(scene.change())
+    scene.clock.advance(0)
+    scene.backing.go_on()
+    assert answer == ["durable"]
+    assert scene.backing.tidied == 0
+    scene.backing.go_on()
+    assert scene.backing.tidied == 1
+    assert not scene.backing.busy
+
+
+def test_changes_of_one_turn_share_a_flush(scene: Scene) -> None:
+    answers = [scene.ask(scene.change()) for _ in range(5)]
+    scene.clock.advance(0)
+    scene.backing.flush()
+    assert answers == [["durable"]] * 5
+    assert len(scene.backing.batches) == 1
+
+
+def test_what_changes_during_a_flush_shares_the_next(scene: Scene) -> None:
+    first = scene.ask(scene.change())
+    scene.clock.advance(0)
+    others = [scene.ask(scene.change()) for _ in range(5)]
+    scene.backing.go_on()
+    assert first == ["durable"]
+    assert others == [[]] * 5
+    scene.backing.flush()
+    assert others == [["durable"]] * 5
+    assert [len(batch.clusters) for batch in scene.backing.batches] == [1, 5]
+
+
+def test_a_change_on_top_of_one_in_flight_is_held_for_its_own_flush(
+    scene: Scene,
+) -> None:
+    pin = scene.change()
+    scene.clock.advance(0)
+    before = scene.ask(pin)
+    scene.change(lambda: scene.book.add_key(pin, "sesame", "open"))
+    after = scene.ask(pin)
+    scene.backing.go_on()
+    assert before == ["durable"]
+    assert after == []
+    scene.backing.flush()
+    assert after == ["durable"]
+
+
+def test_reads_of_others_are_not_held(scene: Scene) -> None:
+    other = scene.durable_pin()
+    scene.change()
+    assert scene.ask(other) == ["durable"]
+    assert scene.ask("unknown pin") == ["durable"]
+    scene.clock.advance(0)
+    assert scene.ask(other) == ["durable"]
+    scene.backing.flush()
+
+
+def test_that_a_cluster_is_gone_is_held_as_well(scene: Scene) -> None:
+    pin = scene.durable_pin()
+    scene.change(lambda: scene.book.delete(pin))
+    gone = scene.ask(pin)
+    scene.clock.advance(0)
+    assert gone == []
+    scene.backing.go_on()
+    assert gone == ["durable"]
+    assert scene.backing.durable == {}
+    scene.backing.flush()
+
+
+def test_that_a_cluster_expired_is_not_held(scene: Scene) -> None:
+    pin = scene.change()
+    scene.clock.advance(0)
+    assert scene.book.expire(61, 10) == 1
+    scene.snapshotting.changed()
+    assert scene.ask(pin) == ["durable"]
+    scene.backing.flush()
+    assert scene.backing.durable == {}
+
+
+def test_an_idle_book_is_not_written(scene: Scene) -> None:
+    scene.snapshotting.changed()
+    scene.clock.advance(0)
+    assert not scene.backing.busy
+
+
+def test_a_mark_is_written_without_a_change(scene: Scene) -> None:
+    scene.clock.advance(5)
+    scene.snapshotting.want_mark()
+    scene.clock.advance(0)
+    scene.backing.flush()
+    (mark,) = scene.backing.marks
+    assert mark.book == 5
+
+
+def test_whoever_goes_away_holds_nobody_up(scene: Scene) -> None:
+    pin = scene.change()
+    impatient = Deferred.fromCoroutine(scene.snapshotting.settled(pin))
+    ended: list[object] = []
+    impatient.addErrback(lambda failure: ended.append(failure.check(CancelledError)))
+    patient = scene.ask(pin)
+    impatient.cancel()
+    assert ended == [CancelledError]
+    scene.clock.advance(0)
+    scene.backing.flush()
+    assert patient == ["durable"]
+
+
+def test_after_a_failed_write_nothing_is_acknowledged(
+    scene: Scene, logged: LogEvents
+) -> None:
+    safe = scene.durable_pin()
+    lost = scene.change()
+    held = scene.ask(lost)
+    scene.clock.advance(0)
+    waiting = scene.change()
+    held_too = scene.ask(waiting)
+    scene.backing.broken = OSError("disk I/O error")
+    scene.backing.go_on()
+    for ended in (held, held_too, scene.ask(lost), scene.ask(waiting)):
+        (error,) = ended
+        assert isinstance(error, StoreUnavailable)
+        assert error.retry_after == RETRY_AFTER
+    with pytest.raises(StoreUnavailable):
+        scene.snapshotting.check_writable()
+    assert scene.ask(safe) == ["durable"]
+    (line,) = take_failure(logged)
+    assert "error=OSError reason='disk I/O error'" in line
+
+
+def test_a_failed_write_is_not_tried_again(scene: Scene, logged: LogEvents) -> None:
+    scene.change()
+    scene.clock.advance(0)
+    scene.backing.broken = OSError("disk I/O error")
+    scene.backing.go_on()
+    scene.backing.broken = None
+    scene.change()
+    scene.snapshotting.want_mark()
+    scene.clock.advance(1000)
+    assert not scene.backing.busy
+    assert scene.finish() == [None]
+    assert scene.backing.batches == []
+    take_failure(logged)
+    (line,) = logged.take(lambda text: "unsaved" in text)
+    assert "unsaved=2" in line
+
+
+def test_failing_to_tidy_ends_it_but_what_was_written_is_durable(
+    scene: Scene, logged: LogEvents
+) -> None:
+    pin = scene.change()
+    scene.clock.advance(0)
+    scene.backing.go_on()
+
+    def fail() -> None:
+        raise OSError("disk I/O error")
+
+    ((_, done),) = scene.backing._begun
+    scene.backing._begun[:] = [(fail, done)]
+    scene.backing.go_on()
+    assert scene.ask(pin) == ["durable"]
+    with pytest.raises(StoreUnavailable):
+        scene.snapshotting.check_writable()
+    assert take_failure(logged)
+
+
+def test_the_end_waits_for_what_is_under_way_and_flushes_the_rest(
+    scene: Scene,
+) -> None:
+    first = scene.ask(scene.change())
+    scene.clock.advance(0)
+    second = scene.ask(scene.change())
+    ended = scene.finish()
+    assert ended == []
+    scene.backing.flush()
+    assert (first, second, ended) == (["durable"], ["durable"], [None])
+    assert len(scene.backing.durable) == 2
+
+
+def test_the_end_writes_a_mark(scene: Scene) -> None:
+    scene.clock.advance(7)
+    ended = scene.finish()
+    scene.backing.flush()
+    assert ended == [None]
+    assert [mark.book for mark in scene.backing.marks] == [7]
+
+
+def test_periodic_holds_nothing_and_flushes_at_the_interval(periodic: Scene) -> None:
+    answers = [periodic.ask(periodic.change()) for _ in range(3)]
+    assert answers == [["durable"]] * 3
+    periodic.clock.advance(9.9)
+    assert not periodic.backing.busy
+    periodic.clock.advance(0.1)
+    periodic.backing.flush()
+    assert [len(batch.clusters) for batch in periodic.backing.batches] == [3]
+
+
+def test_periodic_waits_an_interval_after_a_flush_too(periodic: Scene) -> None:
+    periodic.change()
+    periodic.clock.advance(10)
+    periodic.change()
+    periodic.backing.flush()
+    assert len(periodic.backing.batches) == 1
+    periodic.clock.advance(9.9)
+    assert not periodic.backing.busy
+    periodic.clock.advance(0.1)
+    periodic.backing.flush()
+    assert len(periodic.backing.durable) == 2
+
+
+def test_periodic_flushes_all_at_the_end(periodic: Scene) -> None:
+    periodic.change()
+    periodic.clock.advance(10)
+    periodic.change()
+    ended = periodic.finish()
+    periodic.backing.flush()
+    assert ended == [None]
+    assert len(periodic.backing.durable) == 2
+
+
+def test_periodic_takes_no_change_after_a_failed_write(
+    periodic: Scene, logged: LogEvents
+) -> None:
+    pin = periodic.change()
+    periodic.clock.advance(10)
+    periodic.backing.broken = OSError("disk I/O error")
+    periodic.backing.flush()
+    with pytest.raises(StoreUnavailable):
+        periodic.snapshotting.check_writable()
+    assert periodic.ask(pin) == ["durable"]
+    assert take_failure(logged)
