@@ -72,7 +72,10 @@ def test_twistd_in_the_background_that_cannot_start(tmp_path: Path) -> None:
     with Daemon(tmp_path / "state") as first:
         second = Daemon(tmp_path / "other", launcher=launcher, port=first.port)
         second.spawn()
-        assert second.wait() == 1
+        try:
+            assert second.wait() == 1
+        finally:
+            second.kill()
     assert "cannot be used" in second.log.read_text()
     assert "Address already in use" in log.read_text()
     assert "Traceback" not in second.log.read_text() + log.read_text()
