@@ -16,7 +16,8 @@ from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
 
-_METHOD: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}")
+# Case matters in a method (RFC 9110, section 9.1); Werkzeug would not care.
+_METHOD: Final = re.compile(rb"[A-Z]{1,20}")
 # Empty segments are refused with the rest: Werkzeug would redirect to a path without.
 _PATH: Final = re.compile(rb"/|(?:/[A-Za-z0-9_.~-]+)+/?")
 
@@ -73,7 +74,7 @@ class PairingRequest(Request):
 
     def process(self) -> None:
         if not _METHOD.fullmatch(self.method):
-            self.refuse(BadRequest("The method of the request is not a token."))
+            self.refuse(BadRequest("The method of a request is a word in capitals."))
         elif not _PATH.fullmatch(unquote_to_bytes(self.path)):
             self.refuse(NoSuchResource())
         else:
