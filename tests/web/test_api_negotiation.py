@@ -156,7 +156,20 @@ def test_a_path_of_no_resource(wire: Wire, method: str, path: str) -> None:
     assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize("end", ["/", "//", "/keys/", "//keys", "/keys//", "/sesame"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "/",
+        "//",
+        "/keys/",
+        "//keys",
+        "/keys//",
+        "/sesame",
+        "%2Fkeys",
+        "%2fkeys",
+        "/keys%2F",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_a_path_below_a_cluster_is_taken_literally(
     caller: Caller, wire: Wire, cluster: str, method: str, end: str
