@@ -185,6 +185,16 @@ def test_a_query_makes_no_difference(caller: Caller, key: str) -> None:
     assert caller.ask("GET", f"{key}?sesame=1&sesame").body == b"sesame: open"
 
 
+def test_no_cache_keeps_that_there_is_no_key_yet(caller: Caller, cluster: str) -> None:
+    """
+    A 404 may be kept unless it says otherwise (RFC 9111, section 4.2.2), and a
+    worker polls through whatever proxy its site has.
+    """
+    answer = caller.ask("GET", f"{cluster}/keys/sesame")
+    assert answer.status == 404
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_no_cache_keeps_what_is_said_of_a_cluster(
     caller: Caller, cluster: str, key: str
 ) -> None:
