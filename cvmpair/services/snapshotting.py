@@ -156,7 +156,7 @@ class Snapshotting:
         idle, self._idle = self._idle, []
         for deferred in idle:
             deferred.callback(None)
-        if self.book.has_changes():
+        if self.book.has_changes() or self._mark_wanted:
             self.changed()
 
     def _release(self) -> None:

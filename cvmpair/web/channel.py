@@ -127,6 +127,8 @@ class PairingChannel(HTTPChannel):
     def allContentReceived(self) -> None:
         if not self._refused:
             self._part = _Part.NONE
+            # What follows in the same piece of data has a deadline of its own.
+            self._time()
             self.factory.began(self.requests[-1])
             super().allContentReceived()
 

@@ -184,6 +184,8 @@ def problem(error: Exception, accept: str) -> Response:
         b"Content-Type": media_type.encode(),
         b"Content-Length": b"%d" % len(body),
         b"Vary": b"Accept",
+        # That there is no key yet is nothing for a cache to keep either.
+        b"Cache-Control": b"no-store",
         **problem_headers(error),
     }
     return Response(kind.status, headers, body)

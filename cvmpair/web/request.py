@@ -75,7 +75,10 @@ class PairingRequest(Request):
     def process(self) -> None:
         if not _METHOD.fullmatch(self.method):
             self.refuse(BadRequest("The method of a request is a word in capitals."))
-        elif not _PATH.fullmatch(unquote_to_bytes(self.path)):
+        elif b"%2F" in self.path.upper() or not _PATH.fullmatch(
+            unquote_to_bytes(self.path)
+        ):
+            # A slash in disguise separates nothing, but Klein would take it for one.
             self.refuse(NoSuchResource())
         else:
             super().process()

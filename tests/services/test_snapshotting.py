@@ -298,6 +298,18 @@ def test_periodic_waits_an_interval_after_a_flush_too(periodic: Scene) -> None:
     assert len(periodic.backing.durable) == 2
 
 
+def test_periodic_writes_a_mark_that_was_wanted_during_a_flush(
+    periodic: Scene,
+) -> None:
+    periodic.change()
+    periodic.clock.advance(10)
+    periodic.snapshotting.want_mark()
+    periodic.backing.flush()
+    periodic.clock.advance(10)
+    periodic.backing.flush()
+    assert [mark.book for mark in periodic.backing.marks] == [10, 20]
+
+
 def test_periodic_flushes_all_at_the_end(periodic: Scene) -> None:
     periodic.change()
     periodic.clock.advance(10)

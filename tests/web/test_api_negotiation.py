@@ -156,7 +156,20 @@ def test_a_path_of_no_resource(wire: Wire, method: str, path: str) -> None:
     assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize("end", ["/", "//", "/keys/", "//keys", "/keys//", "/sesame"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "/",
+        "//",
+        "/keys/",
+        "//keys",
+        "/keys//",
+        "/sesame",
+        "%2Fkeys",
+        "%2fkeys",
+        "/keys%2F",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_a_path_below_a_cluster_is_taken_literally(
     caller: Caller, wire: Wire, cluster: str, method: str, end: str
@@ -170,6 +183,16 @@ def test_a_path_below_a_cluster_is_taken_literally(
 
 def test_a_query_makes_no_difference(caller: Caller, key: str) -> None:
     assert caller.ask("GET", f"{key}?sesame=1&sesame").body == b"sesame: open"
+
+
+def test_no_cache_keeps_that_there_is_no_key_yet(caller: Caller, cluster: str) -> None:
+    """
+    A 404 may be kept unless it says otherwise (RFC 9111, section 4.2.2), and a
+    worker polls through whatever proxy its site has.
+    """
+    answer = caller.ask("GET", f"{cluster}/keys/sesame")
+    assert answer.status == 404
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_no_cache_keeps_what_is_said_of_a_cluster(

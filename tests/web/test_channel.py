@@ -140,6 +140,19 @@ def test_the_start_of_a_request_behind_another_has_a_deadline(
     assert_refused(connection, clock, 408, "request-timeout")
 
 
+def test_it_does_not_inherit_the_deadline_of_the_one_before(
+    connection: Connection, clock: Clock
+) -> None:
+    connection.say(OPTIONS[:-2])
+    clock.advance(9)
+    assert connection.say(b"\r\nGET ").startswith(b"HTTP/1.1 204 ")
+    connection.transport.clear()
+    clock.advance(9)
+    assert connection.transport.value() == b""
+    clock.advance(1)
+    assert_refused(connection, clock, 408, "request-timeout")
+
+
 @pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
 def test_a_body_that_says_it_is_too_large(
     wire: Wire, connection: Connection, clock: Clock, expect: bytes
