@@ -14,11 +14,17 @@ from typing import Any, Final
 from zlib import crc32
 
 from cvmpair.core.model import Cluster, Key
-from cvmpair.core.names import is_pin, key_name
+from cvmpair.core.names import is_pin, key_name, share
 
 FORMAT: Final = 1
 """The version of this format."""
 
+# Nearly all clusters have the same lifetime, and a cluster has the version of its
+# newest key: of a million clusters, those that are equal share one number.
+_decode = json.JSONDecoder(
+    parse_int=lru_cache(maxsize=1024)(int),
+    parse_float=lru_cache(maxsize=1024)(float),
+).decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -37,11 +43,11 @@ def decode_cluster(pin: str, record: str) -> Cluster:
     :raises ValueError: if it is no record of this format.
     """
     try:
-        created, lifetime, version, *keys = json.loads(record)
+        created, lifetime, version, *keys = _decode(record)
         return Cluster(
             pin=pin,
             created=_seconds(created),
-            lifetime=_shared_seconds(lifetime),
+            lifetime=_seconds(lifetime),
             version=_version(version),
             keys=tuple(starmap(_key, keys)),
         )
@@ -61,17 +67,13 @@ def _version(value: Any) -> int:
 def _key(name: Any, value: Any, version: Any) -> Key:
     if type(name) is not str or type(value) is not str:
         raise TypeError("not a key")
-    return Key(name=key_name(name), value=value, version=_version(version))
+    return Key(name=key_name(name), value=share(value), version=_version(version))
 
 
 def _seconds(value: Any) -> float:
     if type(value) not in (float, int) or not isfinite(value):
         raise TypeError("not a number of seconds")
     return float(value)
-
-
-# Nearly all clusters have the same lifetime; a million of them share one object.
-_shared_seconds = lru_cache(maxsize=1024, typed=True)(_seconds)
 
 
 def checksum(pin: str, record: str) -> int:

@@ -7,7 +7,7 @@ The PIN and key name patterns are those that the original service routes.
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from sys import intern
+from functools import lru_cache
 from typing import Final
 
 PIN_LENGTH: Final = 12
@@ -37,11 +37,23 @@ def new_pin(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
     return "".join(choose(PIN_ALPHABET) for _ in range(PIN_LENGTH))
 
 
+_shared = lru_cache(maxsize=4096)(str)
+
+
+def share(text: str) -> str:
+    """
+    Return an equal text, the same for all who ask for it of late, if it is short.
+
+    A million clusters have a handful of names, and the value of many keys is
+    ``true``. ``sys.intern()`` would keep each text for ever in some releases of
+    Python 3.12 (https://github.com/python/cpython/issues/113993).
+    """
+    return _shared(text) if len(text) <= MAX_KEY_NAME_LENGTH else text
+
+
 def key_name(text: str) -> str:
     """
     Return ``text`` as a key name, without the white space around it.
-
-    Names are interned: a million clusters share a handful of them.
 
     :raises ValueError: with the reason, fit to be shown to whoever sent it.
     """
@@ -53,7 +65,7 @@ def key_name(text: str) -> str:
             "A key name has 1 to "
             f"{MAX_KEY_NAME_LENGTH} letters, digits, hyphens or underscores."
         )
-    return intern(name)
+    return share(name)
 
 
 def key_value(text: str) -> str:
@@ -77,4 +89,4 @@ def key_value(text: str) -> str:
             f"A value has at most {MAX_VALUE_BYTES} bytes of UTF-8; "
             f"this one has {size}."
         )
-    return value
+    return share(value)

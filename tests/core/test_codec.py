@@ -61,6 +61,8 @@ def test_a_million_clusters_share_what_they_can() -> None:
     first, second = decode_cluster(PIN, record), decode_cluster(PIN, record)
     assert first.lifetime is second.lifetime
     assert first.keys[0].name is second.keys[0].name
+    assert first.keys[0].value is second.keys[0].value
+    assert first.keys[0].version is first.version
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,12 @@ def test_key_names_are_trimmed_and_shared() -> None:
     assert first is second
 
 
+def test_short_values_are_shared_and_long_ones_are_not_kept() -> None:
+    assert key_value("sesame ") is key_value(" sesame")
+    long = "sesame" * MAX_KEY_NAME_LENGTH
+    assert key_value(f"{long} ") is not key_value(f" {long}")
+
+
 @pytest.mark.parametrize(
     "text",
     [
