@@ -89,7 +89,8 @@ def prepare(directory: Path, count: int) -> Prepared:
     prepare_directory(directory)
     file = StateFile(directory / FILE_NAME)
     file.create(mark)
-    book.load(file.read(), 0)
+    book.load(file.read())
+    book.begin_run(file.summary.version)
     file.open()
     pins = []
     for number in range(count):

@@ -185,9 +185,11 @@ class PairingDaemon(Service):
         prepare_directory(self.settings.state_dir)
         self._lock = DirectoryLock(self.settings.state_dir)
         self._state.create(self._timeline.mark())
-        clusters = list(self._state.read())
+        # If the file proves to be damaged at its very end, this process ends too, and
+        # with it the book that was half loaded.
+        self._book.load(self._state.read())
         summary = self._state.summary
-        self._book.load(clusters, summary.version)
+        self._book.begin_run(summary.version)
         self._timeline.resume(summary.mark)
         self._site.pseudonyms = Pseudonyms(summary.pseudonym_key)
         self._expiry.expire_now()

@@ -20,6 +20,7 @@ from cvmpair.core.errors import (
 )
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Limits
 from cvmpair.core.names import new_pin
+from cvmpair.core.packing import Packed, find_key, pack, unpack
 
 RUN_LENGTH: Final = 10**9
 """
@@ -57,7 +58,7 @@ class ClusterBook:
     def __init__(self, limits: Limits, draw_pin: Callable[[], str] = new_pin) -> None:
         self._limits = limits
         self._draw_pin = draw_pin
-        self._clusters: dict[str, Cluster] = {}
+        self._clusters: dict[str, Packed] = {}
         self._deadlines = Deadlines()
         self._journal: dict[str, int] = {}
         self._version = 0
@@ -72,16 +73,20 @@ class ClusterBook:
         """
         return self._version
 
-    def load(self, clusters: Iterable[Cluster], version: int) -> None:
+    def load(self, clusters: Iterable[Cluster]) -> None:
         """
-        Begin a run with what the backing holds.
-
-        :param version: the last version that the run before is known to have
-            given out.
+        Take over what the backing holds, before :meth:`begin_run`.
         """
         for cluster in clusters:
-            self._clusters[cluster.pin] = cluster
+            self._clusters[cluster.pin] = pack(cluster)
             self._deadlines.add(cluster.pin, cluster.deadline)
+
+    def begin_run(self, version: int) -> None:
+        """
+        Begin to give out versions.
+
+        :param version: the last one that the run before is known to have given out.
+        """
         self._version = (version // RUN_LENGTH + 1) * RUN_LENGTH
 
     def create(self, now: float, lifetime: float) -> Cluster:
@@ -110,10 +115,7 @@ class ClusterBook:
 
         :raises ClusterNotFound: if there is none.
         """
-        try:
-            return self._clusters[pin]
-        except KeyError:
-            raise ClusterNotFound from None
+        return unpack(pin, self._packed(pin))
 
     def key(self, pin: str, name: str) -> Key:
         """
@@ -122,7 +124,7 @@ class ClusterBook:
         :raises ClusterNotFound: if there is no such cluster.
         :raises KeyNotFound: if it has no such key.
         """
-        key = self.cluster(pin).find(name)
+        key = find_key(self._packed(pin), name)
         if key is None:
             raise KeyNotFound
         return key
@@ -185,7 +187,9 @@ class ClusterBook:
         :raises ConditionFailed: if ``condition`` does not hold.
         """
         cluster = self.cluster(pin)
-        old = self.key(pin, name)
+        old = cluster.find(name)
+        if old is None:
+            raise KeyNotFound
         condition.check(old.version)
         new_name = name if new_name is None else new_name
         value = old.value if value is None else value
@@ -206,7 +210,9 @@ class ClusterBook:
         :raises ConditionFailed: if ``condition`` does not hold for the key.
         """
         cluster = self.cluster(pin)
-        old = self.key(pin, name)
+        old = cluster.find(name)
+        if old is None:
+            raise KeyNotFound
         condition.check(old.version)
         self._put(cluster.without_key(old, self._next_version()))
 
@@ -250,15 +256,25 @@ class ClusterBook:
         journal, self._journal = self._journal, {}
         return Batch(
             version=self._version,
-            clusters={pin: self._clusters.get(pin) for pin in journal},
+            clusters={pin: self._now(pin) for pin in journal},
             journal=journal,
         )
+
+    def _packed(self, pin: str) -> Packed:
+        try:
+            return self._clusters[pin]
+        except KeyError:
+            raise ClusterNotFound from None
+
+    def _now(self, pin: str) -> Cluster | None:
+        packed = self._clusters.get(pin)
+        return None if packed is None else unpack(pin, packed)
 
     def _next_version(self) -> int:
         self._version += 1
         return self._version
 
     def _put(self, cluster: Cluster) -> Cluster:
-        self._clusters[cluster.pin] = cluster
+        self._clusters[cluster.pin] = pack(cluster)
         self._journal[cluster.pin] = cluster.version
         return cluster

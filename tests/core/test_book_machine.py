@@ -192,7 +192,7 @@ class BookMachine(RuleBasedStateMachine):
                 assert pin not in self.model.clusters
                 self.disk.pop(pin, None)
             else:
-                assert cluster is self.book.cluster(pin)
+                assert cluster == self.book.cluster(pin)
                 self.disk[pin] = encode_cluster(cluster)
         self.disk_version = batch.version
         self.model.journal = {}
@@ -213,7 +213,8 @@ class BookMachine(RuleBasedStateMachine):
         """
         self.book = ClusterBook(LIMITS, self.draw_pin)
         clusters = [decode_cluster(pin, record) for pin, record in self.disk.items()]
-        self.book.load(clusters, self.disk_version)
+        self.book.load(clusters)
+        self.book.begin_run(self.disk_version)
         assert self.book.version > self.model.version, "a version could come back"
         self.model.load(clusters, self.book.version)
         self.write()
@@ -239,7 +240,7 @@ class BookMachine(RuleBasedStateMachine):
             assert keys == list(expected.keys.items())
             assert len(keys) <= LIMITS.keys_per_cluster
             for key in cluster.keys:
-                assert self.book.key(pin, key.name) is key
+                assert self.book.key(pin, key.name) == key
 
     @invariant()
     def no_version_stands_for_two_things(self) -> None:
