@@ -189,16 +189,20 @@ class StateFile:
         :raises WriteFailed: if it may not be. The file must not be written again
             before it has been opened anew.
         """
-        summary = evolve(
-            self.summary,
-            version=batch.version,
-            book_time=mark.book,
-            wall_time=mark.wall,
-        )
+        clusters, total = self.summary.clusters, self.summary.checksum
         try:
             self._execute("BEGIN IMMEDIATE")
             for pin, cluster in batch.clusters.items():
-                summary = self._write_cluster(summary, pin, cluster)
+                more, change = self._write_cluster(pin, cluster)
+                clusters, total = clusters + more, total + change
+            summary = evolve(
+                self.summary,
+                version=batch.version,
+                clusters=clusters,
+                checksum=total % _MODULUS,
+                book_time=mark.book,
+                wall_time=mark.wall,
+            )
             self._execute(
                 "UPDATE state SET version = ?, clusters = ?, checksum = ?,"
                 " book_time = ?, wall_time = ?, pseudonym_key = ?, seal = ?",
@@ -247,25 +251,27 @@ class StateFile:
             raise WriteFailed(str(error)) from None
         self._pages = 0
 
-    def _write_cluster(
-        self, summary: Summary, pin: str, cluster: Cluster | None
-    ) -> Summary:
+    def _write_cluster(self, pin: str, cluster: Cluster | None) -> tuple[int, int]:
+        """
+        Return how many clusters more there are, and how much their checksums add up
+        to more.
+        """
+        more = change = 0
         old = self._execute(
             "SELECT checksum FROM clusters WHERE pin = ?", (pin,)
         ).fetchone()
-        clusters, total = summary.clusters, summary.checksum
         if old is not None:
-            clusters, total = clusters - 1, total - old[0]
+            more, change = -1, -old[0]
         if cluster is not None:
             record = encode_cluster(cluster)
             new = checksum(pin, record)
             self._execute("REPLACE INTO clusters VALUES (?, ?, ?)", (pin, record, new))
-            clusters, total = clusters + 1, total + new
+            more, change = more + 1, change + new
             self._pages += 1 + len(record) // _PAGE
         elif old is not None:
             self._execute("DELETE FROM clusters WHERE pin = ?", (pin,))
             self._pages += 1
-        return evolve(summary, clusters=clusters, checksum=total % _MODULUS)
+        return more, change
 
     def _refuse(self, reason: str) -> NoReturn:
         raise StateDamaged(self.path, reason) from None
