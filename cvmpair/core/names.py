@@ -6,7 +6,7 @@ The PIN and key name patterns are those that the original service routes.
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -27,14 +27,19 @@ def is_pin(text: str) -> bool:
     return _is_pin(text) is not None
 
 
-def new_pin(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
+def new_pin(draw: Callable[[int], int] = secrets.randbelow) -> str:
     """
     Draw a PIN: 12 characters, 62 bits.
 
-    :param choose: picks one element of a sequence; the default cannot be
-        predicted.
+    :param draw: returns a number from 0 to below its argument, each as likely as any
+        other; the default cannot be predicted.
     """
-    return "".join(choose(PIN_ALPHABET) for _ in range(PIN_LENGTH))
+    number = draw(len(PIN_ALPHABET) ** PIN_LENGTH)
+    pin = ""
+    for _ in range(PIN_LENGTH):
+        number, place = divmod(number, len(PIN_ALPHABET))
+        pin += PIN_ALPHABET[place]
+    return pin
 
 
 _shared = lru_cache(maxsize=4096)(str)

@@ -1,5 +1,4 @@
 import string
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -44,18 +43,24 @@ def test_no_pins(text: str) -> None:
 
 @given(st.randoms(use_true_random=False))
 def test_new_pins_are_pins(random) -> None:
-    assert is_pin(new_pin(random.choice))
+    assert is_pin(new_pin(random.randrange))
 
 
-def test_new_pins_use_the_whole_alphabet_at_every_place() -> None:
-    turns = iter(PIN_ALPHABET * 12)
+def test_each_number_is_a_pin_of_its_own() -> None:
+    def pin(number: int) -> str:
+        def draw(below: int) -> int:
+            assert below == 36**12
+            return number
 
-    def choose(letters: Sequence[str]) -> str:
-        assert letters == PIN_ALPHABET
-        return next(turns)
+        return new_pin(draw)
 
-    pins = [new_pin(choose) for _ in PIN_ALPHABET]
-    assert "".join(pins) == PIN_ALPHABET * 12
+    assert pin(0) == "a" * 12
+    assert pin(36**12 - 1) == "9" * 12
+    ones = sum(36**place for place in range(12))
+    assert [pin(n * ones) for n in range(36)] == [c * 12 for c in PIN_ALPHABET]
+    assert {pin(36**place) for place in range(12)} == {
+        "a" * place + "b" + "a" * (11 - place) for place in range(12)
+    }
 
 
 def test_new_pins_differ() -> None:
