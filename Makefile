@@ -43,6 +43,7 @@ clean:
 	@touch $@
 
 .venv/installed: .venv/created constraints.txt $(SOURCES)
+	@rm -rf build
 	$(BIN)/pip install --quiet --upgrade --constraint constraints.txt .
 	@touch $@
 

@@ -92,7 +92,7 @@ def duration(low: float, high: float) -> Callable[[str], float]:
         seconds = float(parts[1]) * _UNITS[parts[2]] if parts else -1.0
         if not low <= seconds <= high:
             raise ValueError(
-                f"must be a duration from {low:g} to {high:g} seconds, "
+                f"must be a duration from {low:.9g} to {high:.9g} seconds, "
                 "as in 90, 90s, 15m, 24h or 7d"
             )
         return seconds

@@ -216,6 +216,9 @@ class PairingDaemon(Service):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, *_: object) -> None:
+        # Once is enough; who is impatient has SIGKILL.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         self.reactor.callFromThread(self.reactor.stop)
 
     async def _stop(self) -> None:
@@ -227,6 +230,11 @@ class PairingDaemon(Service):
         await self._snapshotting.finish()
         await self._site.wind_up(PATIENCE)
         await self._snapshotting.finish()
+        if unsaved := self._snapshotting.unsaved():
+            self._log.error(
+                "state unsaved={count} (clusters whose last changes are given up)",
+                count=len(unsaved),
+            )
         self._threads.stop()
         try:
             self._state.close()

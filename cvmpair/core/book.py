@@ -249,6 +249,12 @@ class ClusterBook:
         """
         return bool(self._journal)
 
+    def changed_pins(self) -> set[str]:
+        """
+        Return the PINs of the clusters that :meth:`take_changes` would return.
+        """
+        return set(self._journal)
+
     def take_changes(self) -> Batch:
         """
         Return what changed since the last call, and begin a new journal.

@@ -6,8 +6,11 @@ cost about 10. Rounding up means that nothing is ever due early, and at most one
 second late.
 """
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil
+from typing import Final
+
+_SLACK: Final = 64
 
 
 class Deadlines:
@@ -35,17 +38,28 @@ class Deadlines:
         """
         Forget a PIN that was added with that deadline.
         """
-        pins = self._pins[ceil(deadline)]
+        second = ceil(deadline)
+        pins = self._pins[second]
         # The order within a second means nothing, so the hole is filled from the end.
         pins[pins.index(pin)] = pins[-1]
         pins.pop()
+        if not pins:
+            del self._pins[second]
+            self._compact()
+
+    def _compact(self) -> None:
+        # Seconds whose last PIN was deleted would pile up until their time comes.
+        if len(self._seconds) > 2 * len(self._pins) + _SLACK:
+            self._seconds = list(self._pins)
+            heapify(self._seconds)
 
     def next(self) -> int | None:
         """
         Return the next second at which something is due.
         """
-        while self._seconds and not self._pins[self._seconds[0]]:
-            del self._pins[heappop(self._seconds)]
+        # A second may have emptied since, and have been added again.
+        while self._seconds and self._seconds[0] not in self._pins:
+            heappop(self._seconds)
         return self._seconds[0] if self._seconds else None
 
     def pop_due(self, now: float, at_most: int) -> list[str]:
@@ -63,4 +77,6 @@ class Deadlines:
             room = at_most - len(due)
             due += pins[-room:]
             del pins[-room:]
+            if not pins:
+                del self._pins[second]
         return due

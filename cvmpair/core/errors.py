@@ -33,7 +33,10 @@ class KeyNotFound(PairingError):
     """
 
     def __init__(self) -> None:
-        super().__init__("The cluster has no such key yet; ask again later.")
+        super().__init__(
+            "The cluster has no such key, or not yet: to wait for it, ask again later; "
+            "to create it, POST it to the keys of the cluster."
+        )
 
 
 class KeyExists(PairingError):
@@ -114,8 +117,7 @@ class StoreUnavailable(PairingError):
         :param retry_after: the seconds after which asking again makes sense.
         """
         super().__init__(
-            "The service cannot save changes at the moment, so it takes none. Nothing "
-            "that it acknowledged is lost. Try again later; its operator finds the "
-            "reason in its log."
+            "The service cannot save changes at the moment, so it takes none. Try "
+            "again later; its operator finds the reason in its log."
         )
         self.retry_after = retry_after

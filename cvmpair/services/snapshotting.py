@@ -119,18 +119,18 @@ class Snapshotting:
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        if self._failed:
-            unsaved = set(self.book.take_changes().clusters)
-            if self._in_flight is not None:
-                unsaved |= self._in_flight.clusters.keys()
-            if unsaved:
-                self._log.error(
-                    "state unsaved={count} (clusters whose last changes are given up)",
-                    count=len(unsaved),
-                )
-            return
-        self._mark_wanted = True
-        await self._flush()
+        if not self._failed:
+            self._mark_wanted = True
+            await self._flush()
+
+    def unsaved(self) -> set[str]:
+        """
+        Return the PINs of the clusters whose last changes the backing may not have.
+        """
+        unsaved = self.book.changed_pins()
+        if self._in_flight is not None:
+            unsaved |= self._in_flight.clusters.keys()
+        return unsaved
 
     def _begin(self) -> None:
         self._due = None

@@ -47,6 +47,7 @@ class PairingAPI:
         if request.has_body():
             read_fields(request)
         cluster = await self.store.create()
+        request.pin = cluster.pin
         return created(self._rendered(cluster), f"{CLUSTERS}/{cluster.pin}")
 
     @answers(app, CLUSTER, "GET")

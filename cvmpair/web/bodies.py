@@ -27,6 +27,7 @@ _CHARSETS: Final[Mapping[str, str]] = {
     "ascii": "ascii",
     "iso-8859-1": "iso-8859-1",
     "latin1": "iso-8859-1",
+    "latin-1": "iso-8859-1",
     "windows-1252": "windows-1252",
     "cp1252": "windows-1252",
     "utf-16": "utf-16",
@@ -39,10 +40,12 @@ def read_fields(request: IRequest) -> Mapping[str, object]:
 
     JSON numbers become text, exactly as they are spelled.
 
-    :raises UnsupportedMediaType: if the body is neither.
+    :raises UnsupportedMediaType: if the body is neither, or compressed.
     :raises BadRequest: if it is broken.
     :raises InvalidFields: if it is JSON, but not an object.
     """
+    if (request.getHeader(b"Content-Encoding") or b"identity").lower() != b"identity":
+        raise UnsupportedMediaType
     content_type = request.getHeader(b"Content-Type") or b""
     media_type, options = parse_options_header(content_type.decode("latin-1"))
     media_type = media_type.strip().lower()

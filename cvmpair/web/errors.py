@@ -82,7 +82,8 @@ class UnsupportedMediaType(RequestError):
     def __init__(self) -> None:
         super().__init__(
             "The body must be application/json or application/x-www-form-urlencoded, "
-            "in UTF-8 or in the charset that its Content-Type names."
+            "not compressed, in UTF-8 or in a charset that its Content-Type names: "
+            "US-ASCII, ISO-8859-1, windows-1252 or UTF-16."
         )
 
 

@@ -53,6 +53,7 @@ class Page:
                 status=PROBLEM_TYPES[type(error)].status,
                 headers=problem_headers(error),
             )
+        request.pin = cluster.pin
         new = NewPin(
             pin=cluster.pin,
             url=service_url(request),

@@ -19,6 +19,9 @@ _TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(,\s*({_TAG.pattern}\s*)?)*")
 def etag(version: int) -> bytes:
     """
     Return the strong entity tag of what has that version.
+
+    The two forms of a key share it, so that a condition holds whichever form the
+    client read; nothing is cached, so nobody takes one form for the other.
     """
     return b'"%d"' % version
 

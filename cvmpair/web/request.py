@@ -18,6 +18,7 @@ from cvmpair.web.problems import log_defect, problem
 
 # Case matters in a method (RFC 9110, section 9.1); Werkzeug would not care.
 _METHOD: Final = re.compile(rb"[A-Z]{1,20}")
+_ORIGIN: Final = re.compile(rb"^https?://[^/]*", re.IGNORECASE)
 # Empty segments are refused with the rest: Werkzeug would redirect to a path without.
 _PATH: Final = re.compile(rb"/|(?:/[A-Za-z0-9_.~-]+)+/?")
 
@@ -28,7 +29,7 @@ class PairingRequest(Request):
     of it.
 
     :ivar route: the pattern of the resource, never the path.
-    :ivar pin: the PIN in the path, if there is a legal one.
+    :ivar pin: the PIN of the cluster that it is about, if there is one.
     """
 
     # Nothing is text/html by accident.
@@ -73,6 +74,9 @@ class PairingRequest(Request):
         return b"localhost"
 
     def process(self) -> None:
+        # A target may be a whole URL (RFC 9112, section 3.2.2); which host it names
+        # makes no difference here.
+        self.path = _ORIGIN.sub(b"", self.path, count=1) or b"/"
         if not _METHOD.fullmatch(self.method):
             self.refuse(BadRequest("The method of a request is a word in capitals."))
         elif b"%2F" in self.path.upper() or not _PATH.fullmatch(

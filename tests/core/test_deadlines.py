@@ -101,3 +101,13 @@ def test_like_a_plain_dictionary(operations) -> None:
                 assert seconds[-1] <= rest[0]
         expected = min((ceil(deadline) for deadline in model.values()), default=None)
         assert deadlines.next() == expected
+
+
+def test_what_comes_and_goes_leaves_nothing(deadlines: Deadlines) -> None:
+    deadlines.add("sesame", 1e9)
+    for second in range(10_000):
+        deadlines.add("sesame-b", second)
+        deadlines.discard("sesame-b", second)
+    assert len(deadlines._seconds) < 200
+    assert len(deadlines._pins) == 1
+    assert deadlines.next() == 1e9

@@ -30,4 +30,4 @@ def test_quick_start(tmp_path: Path) -> None:
         )
     assert result.returncode == 0, result.stderr
     assert re.match(r"the PIN is [a-z0-9]{12}\n", result.stdout)
-    assert result.stdout.endswith("master_ip: 10.10.25.5")
+    assert result.stdout.endswith("master_ip: 10.10.25.5\n")

@@ -99,6 +99,8 @@ def test_an_answer_that_is_held_back_is_still_given(
         assert daemon.process is not None
         daemon.process.send_signal(number)
         await_(lambda: " stopping" in daemon.log.read_text())
+        # Whoever is impatient changes nothing.
+        daemon.process.send_signal(number)
         assert "status=201" not in daemon.log.read_text()
         other.execute("ROLLBACK")
         other.close()
@@ -106,6 +108,7 @@ def test_an_answer_that_is_held_back_is_still_given(
         assert answer.status == 201
         created = json.loads(answer.read())
         assert daemon.wait() == 0
+        assert "Traceback" not in daemon.log.read_text()
         daemon.start()
         found = daemon.request("GET", f"{CLUSTERS}/{created['pin']}")
         assert found.json == created

@@ -145,3 +145,13 @@ def test_no_charset_is_remembered(caller: Caller, cluster: str) -> None:
 
 def test_a_body_without_a_media_type(caller: Caller, change: tuple[str, str]) -> None:
     assert caller.ask(*change, b"{}").status == 415
+
+
+def test_a_compressed_body_is_not_read(caller: Caller, cluster: str) -> None:
+    answer = caller.ask(
+        "POST",
+        f"{cluster}/keys",
+        b"sesame",
+        {"Content-Type": JSON, "Content-Encoding": "gzip"},
+    )
+    assert answer.status == 415
