@@ -238,7 +238,9 @@ class StateFile:
             )
             self._execute("COMMIT")
             self._note.write(batch.version)
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except OSError as error:
+            raise WriteFailed(error.strerror or str(error)) from None
+        except (sqlite3.Error, ValueError) as error:
             raise WriteFailed(str(error)) from None
         self.summary = summary
         self._pages += 2
