@@ -29,7 +29,7 @@ from cvmpair.services.expiry import Expiry
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.timekeeping import Timekeeping
 from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
-from cvmpair.snapshots.errors import StateError, WriteFailed
+from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
@@ -154,8 +154,10 @@ class PairingDaemon(Service):
         super().startService()
         try:
             self._load()
-        except (StateError, WriteFailed) as error:
+        except StateError as error:
             fail(_reason(error), 1)
+        except WriteFailed as error:
+            fail(str(StateUnusable(self.settings.state_dir, str(error))), 1)
         # twist does not know the privileged start.
         self._bind()
         # From here on nothing may fail: the thread would keep the process alive.

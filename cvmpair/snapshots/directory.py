@@ -4,6 +4,7 @@ The state directory: private to its user, and for one daemon at a time.
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from cvmpair.snapshots.errors import StateLocked, StateUnusable
@@ -27,9 +28,11 @@ def prepare_directory(path: Path) -> None:
     :raises StateUnusable: if that fails.
     """
     try:
+        missing = [place for place in (path, *path.parents) if not place.exists()]
         if not path.is_dir():
             path.mkdir(mode=0o700, parents=True)
-            sync_directory(path.parent)
+        for place in missing:
+            sync_directory(place.parent)
     except OSError as error:
         raise StateUnusable(path, error.strerror or str(error)) from None
 
@@ -57,9 +60,13 @@ class DirectoryLock:
             owner = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
             os.close(self._descriptor)
             raise StateLocked(directory, owner) from None
-        # For the message of a second daemon only; the lock itself is the flock.
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise StateUnusable(directory, error.strerror or str(error)) from None
+        # For the message of a second daemon only; the lock itself is the flock, so it
+        # does not matter if this fails.
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """

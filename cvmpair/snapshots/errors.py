@@ -32,8 +32,21 @@ class StateDamaged(StateError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"the state file {path} is damaged ({reason}); nothing was changed in it. "
-            "Restore it from a backup, or move it away with its -wal and -shm files to "
-            "begin with no clusters"
+            "Restore it from a backup, or move it away, with all files whose names "
+            "begin like its name, to begin with no clusters"
+        )
+
+
+class StateOutdated(StateError):
+    """
+    The file is sound, but changes that were saved after it are missing.
+    """
+
+    def __init__(self, path: Path, note: Path) -> None:
+        super().__init__(
+            f"the state file {path} lacks changes that were saved: its -wal file was "
+            "removed, cut off or damaged, or the file was replaced by an older one. "
+            f"Put the right files in place, or remove {note} to go on without them"
         )
 
 

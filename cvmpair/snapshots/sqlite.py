@@ -9,6 +9,7 @@ connection, which leaves a damaged file just as it was found.
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NoReturn
@@ -25,9 +26,11 @@ from cvmpair.snapshots.directory import sync_directory
 from cvmpair.snapshots.errors import (
     StateDamaged,
     StateForeign,
+    StateOutdated,
     StateUnusable,
     WriteFailed,
 )
+from cvmpair.snapshots.note import VersionNote
 from cvmpair.snapshots.wal import check_log
 
 APPLICATION_ID: Final = 0x63766D70
@@ -35,6 +38,19 @@ APPLICATION_ID: Final = 0x63766D70
 
 CHECKPOINT_PAGES: Final = 1000
 """After about so many pages the log is merged into the file, as SQLite would."""
+
+_UNUSABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""The errors of SQLite that are about the system and not about the file."""
 
 _PAGE: Final = 4096
 _MODULUS: Final = 2**62
@@ -86,6 +102,18 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
+def _fill(connection: sqlite3.Connection, summary: Summary) -> None:
+    schema = files(__package__).joinpath("schema", f"{FORMAT:04}.sql")
+    connection.executescript(f"BEGIN; {schema.read_text()}")
+    connection.execute(
+        "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?)", summary.row()
+    )
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
 @define(eq=False)
 class StateFile:
     """
@@ -94,44 +122,40 @@ class StateFile:
 
     path: Path
     summary: Summary = field(init=False)
+    _note: VersionNote = field(init=False)
     _connection: sqlite3.Connection | None = field(init=False, default=None)
     _pages: int = field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self._note = VersionNote(self._beside("-note"))
 
     def create(self, mark: ClockMark) -> None:
         """
         Create the file, whole or not at all, unless it exists.
 
-        :raises StateDamaged: if only its log is there.
+        :raises StateDamaged: if only what belongs to it is there.
         :raises StateUnusable: if the file cannot be written.
         """
         if self.path.exists():
             return
-        if self.path.with_name(f"{self.path.name}-wal").exists():
-            raise StateDamaged(self.path, "it is missing while its -wal file is there")
-        draft = self.path.with_name(f"{self.path.name}.new")
+        for suffix in ("-wal", "-note"):
+            if self._beside(suffix).exists():
+                self._refuse(f"it is missing while its {suffix} file is there")
+        draft = self._beside(".new")
+        summary = Summary(
+            version=0,
+            clusters=0,
+            checksum=0,
+            book_time=mark.book,
+            wall_time=mark.wall,
+            pseudonym_key=new_pseudonym_key(),
+        )
         try:
             for leftover in self.path.parent.glob(f"{draft.name}*"):
                 leftover.unlink()
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            connection = _connect(draft, "rw")
-            schema = files(__package__).joinpath("schema", f"{FORMAT:04}.sql")
-            connection.executescript(f"BEGIN; {schema.read_text()}")
-            summary = Summary(
-                version=0,
-                clusters=0,
-                checksum=0,
-                book_time=mark.book,
-                wall_time=mark.wall,
-                pseudonym_key=new_pseudonym_key(),
-            )
-            connection.execute(
-                "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?)", summary.row()
-            )
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.close()
+            with closing(_connect(draft, "rw")) as connection:
+                _fill(connection, summary)
             draft.rename(self.path)
             sync_directory(self.path.parent)
         except (OSError, sqlite3.Error) as error:
@@ -145,26 +169,31 @@ class StateFile:
         because only then the whole file is known to be good.
 
         :raises StateDamaged: if anything in it is not as it was written.
+        :raises StateOutdated: if it is older than what was saved.
         :raises StateForeign: if it is no state file, or one of a later release.
+        :raises StateUnusable: if it cannot be read.
         """
         try:
-            log = check_log(self.path.with_name(f"{self.path.name}-wal"))
-        except ValueError as error:
-            self._refuse(str(error))
-        if log.lost > 1:
-            self._refuse(f"{log.lost} writes in its log cannot be read")
-        connection = _connect(self.path, "ro")
-        try:
-            self._check_format(connection)
-            self.summary = self._read_summary(connection)
-            yield from self._read_clusters(connection)
-            for (problem,) in connection.execute("PRAGMA quick_check(1)"):
-                if problem != "ok":
-                    self._refuse("its structure is broken")
+            self._check_files()
+            with closing(_connect(self.path, "ro")) as connection:
+                self._check_format(connection)
+                self.summary = self._read_summary(connection)
+                if self.summary.version < self._note.read():
+                    raise StateOutdated(self.path, self._note.path)
+                yield from self._read_clusters(connection)
+                for (problem,) in connection.execute("PRAGMA quick_check(1)"):
+                    if problem != "ok":
+                        self._refuse("its structure is broken")
+        except OSError as error:
+            raise StateUnusable(self.path.parent, error.strerror or "") from None
         except sqlite3.Error as error:
-            self._refuse(str(error))
-        finally:
-            connection.close()
+            # Python's own errors quote what they could not decode.
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is not None and code & 0xFF in _UNUSABLE:
+                raise StateUnusable(self.path.parent, str(error)) from None
+            self._refuse("its text is broken" if code is None else str(error))
+        except (TypeError, ValueError):
+            self._refuse("it holds something of the wrong type")
 
     def open(self) -> None:
         """
@@ -179,7 +208,10 @@ class StateFile:
             # keep their failure to themselves.
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._connection.execute("PRAGMA journal_size_limit = 16777216")
-        except sqlite3.Error as error:
+            # What a crash has torn must not stay behind what comes next: it would
+            # look like a write that was lost.
+            self._checkpoint("TRUNCATE")
+        except (sqlite3.Error, WriteFailed, ValueError) as error:
             raise StateUnusable(self.path.parent, str(error)) from None
 
     def write(self, batch: Batch, mark: ClockMark) -> None:
@@ -209,7 +241,10 @@ class StateFile:
                 summary.row(),
             )
             self._execute("COMMIT")
-        except sqlite3.Error as error:
+            self._note.write(batch.version)
+        except OSError as error:
+            raise WriteFailed(error.strerror or str(error)) from None
+        except (sqlite3.Error, ValueError) as error:
             raise WriteFailed(str(error)) from None
         self.summary = summary
         self._pages += 2
@@ -233,8 +268,12 @@ class StateFile:
         if self._connection is None:
             return
         try:
-            self._checkpoint("TRUNCATE")
+            if self._checkpoint("TRUNCATE"):
+                self._note.remove()
+        except OSError as error:
+            raise WriteFailed(error.strerror or str(error)) from None
         finally:
+            self._note.close()
             self._connection.close()
             self._connection = None
 
@@ -244,12 +283,14 @@ class StateFile:
         assert self._connection is not None, "open() comes first"
         return self._connection.execute(statement, values)
 
-    def _checkpoint(self, kind: str) -> None:
+    def _checkpoint(self, kind: str) -> bool:
         try:
-            self._execute(f"PRAGMA wal_checkpoint({kind})")
+            busy, _, _ = self._execute(f"PRAGMA wal_checkpoint({kind})").fetchone()
         except sqlite3.Error as error:
             raise WriteFailed(str(error)) from None
         self._pages = 0
+        # Somebody else who reads the file may keep a part of the log in use.
+        return not busy
 
     def _write_cluster(self, pin: str, cluster: Cluster | None) -> tuple[int, int]:
         """
@@ -273,8 +314,22 @@ class StateFile:
             self._pages += 1
         return more, change
 
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(f"{self.path.name}{suffix}")
+
     def _refuse(self, reason: str) -> NoReturn:
         raise StateDamaged(self.path, reason) from None
+
+    def _check_files(self) -> None:
+        if self.path.stat().st_size == 0:
+            # SQLite would take it for a new file and remove its log.
+            self._refuse("it is empty")
+        try:
+            log = check_log(self._beside("-wal"))
+        except ValueError as error:
+            self._refuse(str(error))
+        if log.lost > 1:
+            self._refuse(f"{log.lost} writes in its log cannot be read")
 
     def _check_format(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -291,24 +346,25 @@ class StateFile:
             )
 
     def _read_summary(self, connection: sqlite3.Connection) -> Summary:
-        rows = connection.execute("SELECT * FROM state").fetchall()
+        names = [attribute.name for attribute in fields(Summary)]
+        rows = connection.execute(
+            f"SELECT {', '.join(names)}, seal FROM state"  # noqa: S608
+        ).fetchall()
         if len(rows) != 1:
             self._refuse("its summary is missing")
-        names = [attribute.name for attribute in fields(Summary)]
-        summary = Summary(**dict(zip(names, rows[0][1:-1], strict=True)))
-        if summary.row() != rows[0][1:]:
+        summary = Summary(**dict(zip(names, rows[0][:-1], strict=True)))
+        if summary.row() != rows[0]:
             self._refuse("its summary does not fit its checksum")
         return summary
 
     def _read_clusters(self, connection: sqlite3.Connection) -> Iterator[Cluster]:
         count = total = 0
-        for pin, record, expected in connection.execute("SELECT * FROM clusters"):
-            try:
-                if checksum(pin, record) != expected:
-                    self._refuse("a cluster does not fit its checksum")
-                yield decode_cluster(pin, record)
-            except ValueError as error:
-                self._refuse(f"a cluster cannot be read: {error}")
+        for pin, record, expected in connection.execute(
+            "SELECT pin, record, checksum FROM clusters"
+        ):
+            if checksum(pin, record) != expected:
+                self._refuse("a cluster does not fit its checksum")
+            yield decode_cluster(pin, record)
             count, total = count + 1, total + expected
         if (count, total % _MODULUS) != (self.summary.clusters, self.summary.checksum):
             self._refuse(f"it holds {count} of {self.summary.clusters} clusters")
