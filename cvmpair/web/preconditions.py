@@ -5,9 +5,10 @@
 import re
 from typing import Final
 
+from attrs import evolve
 from twisted.web.iweb import IRequest
 
-from cvmpair.core.model import Condition
+from cvmpair.core.model import ANY_STATE, Condition
 from cvmpair.web.errors import BadRequest
 
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -57,10 +58,11 @@ def condition_of(request: IRequest) -> Condition:
     :raises BadRequest: if it does so in a form that cannot be read.
     """
     headers = request.requestHeaders
-    match: frozenset[int] | None = None
-    none_match: frozenset[int] | None = frozenset()
+    condition = ANY_STATE
     if headers.hasHeader(b"If-Match"):
         match = _versions(request, "If-Match", weak=False)
+        condition = evolve(condition, match=match)
     if headers.hasHeader(b"If-None-Match"):
         none_match = _versions(request, "If-None-Match", weak=True)
-    return Condition(match=match, none_match=none_match)
+        condition = evolve(condition, none_match=none_match)
+    return condition

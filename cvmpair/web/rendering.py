@@ -9,7 +9,7 @@ from attrs import evolve
 from klein import Response
 
 from cvmpair.core.errors import ConditionFailed
-from cvmpair.core.model import Cluster, Condition, Key
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
 from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import etag
 
@@ -76,6 +76,8 @@ def if_changed(condition: Condition, version: int, response: Response) -> Respon
 
     :raises ConditionFailed: if ``If-Match`` does not hold.
     """
+    if condition is ANY_STATE:
+        return response
     evolve(condition, none_match=frozenset()).check(version)
     try:
         condition.check(version)
