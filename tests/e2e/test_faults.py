@@ -35,6 +35,7 @@ from tests.e2e.tracing import (
     await_start,
     calls_of,
     log_lines,
+    reasons,
     reserved_port,
     trace_of,
     traced,
@@ -189,10 +190,10 @@ def start_and_stop(
             # It has to be running to be stopped in order.
             assert daemon.request("GET", CLUSTERS).status == 405
             assert daemon.terminate() == 0
-            assert log_lines(daemon, "cvmpair: ") == []
+            assert reasons(daemon) == []
         else:
             assert daemon.wait() == 1
-            (reason,) = log_lines(daemon, "cvmpair: ")
+            (reason,) = reasons(daemon)
             assert str(directory) in reason
         assert "Traceback" not in daemon.log.read_text()
         calls = calls_of(daemon)

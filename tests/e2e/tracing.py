@@ -150,6 +150,14 @@ def log_lines(daemon: Daemon, words: str) -> list[str]:
     return [line for line in daemon.log.read_text().splitlines() if words in line]
 
 
+def reasons(daemon: Daemon) -> list[str]:
+    """
+    Return what it said on standard error of why it does not start.
+    """
+    lines = daemon.log.read_text().splitlines()
+    return [line for line in lines if line.startswith("cvmpair: ")]
+
+
 def await_start(daemon: Daemon) -> bool:
     """
     Wait until the daemon has started, or has ended instead, and say which.
