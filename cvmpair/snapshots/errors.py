@@ -64,7 +64,8 @@ class StateUnusable(StateError):
     def __init__(self, directory: Path, reason: str) -> None:
         super().__init__(
             f"the state directory {directory} cannot be used: {reason}; "
-            "it must be writable for the user whom the daemon runs as"
+            "it must be on a disk that works and is not full, and writable for the "
+            "user whom the daemon runs as"
         )
 
 

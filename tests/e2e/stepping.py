@@ -3,13 +3,13 @@ The real daemon with a wall clock that can be set while it runs.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import define
 
-from tests.e2e.daemon import Daemon
+from tests.e2e.daemon import LAUNCHERS, Daemon
 from tests.e2e.tracing import reserved_port
 from tests.logs import new_log
 
@@ -69,20 +69,8 @@ class SteppedClock:
 @define(eq=False)
 class SteppedDaemon(Daemon):
     """
-    A daemon under ``twistd``, or under ``twist`` with another reactor.
-
-    :ivar reactor: the name of that, if not the default.
+    A daemon with such a clock.
     """
-
-    reactor: str = ""
-
-    def command(self) -> list[str]:
-        words = super().command()
-        if not self.reactor:
-            return words
-        begin = words.index("cvmpair")
-        twist = Path(words[0]).with_name("twist")
-        return [str(twist), f"--reactor={self.reactor}", *words[begin:]]
 
     def kill(self) -> None:
         super().kill()
@@ -94,7 +82,10 @@ class SteppedDaemon(Daemon):
 
 @contextmanager
 def stepped_daemon(
-    place: Path, clock: SteppedClock, lifetime: float, reactor: str = ""
+    place: Path,
+    clock: SteppedClock,
+    lifetime: float,
+    launcher: Sequence[str] = LAUNCHERS["twistd"],
 ) -> Iterator[SteppedDaemon]:
     """
     Give a daemon, not yet started, with its state in a directory of that name.
@@ -106,7 +97,7 @@ def stepped_daemon(
             environment=clock.environment,
             port=port,
             log=new_log(place.name),
-            reactor=reactor,
+            launcher=launcher,
         )
         try:
             yield daemon

@@ -11,14 +11,14 @@ another half a minute at least.
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from attrs import frozen
 
-from tests.e2e.daemon import CLUSTERS, Daemon
+from tests.e2e.daemon import CLUSTERS, LAUNCHERS, Daemon
 from tests.e2e.parallel import check_all
 from tests.e2e.stepping import SteppedClock, stepped_daemon
 from tests.e2e.tracing import STATE, log_lines
@@ -129,13 +129,17 @@ def await_mark(daemon: Daemon, clock: SteppedClock) -> None:
     await_that(is_there, "the step is not noted in the state")
 
 
-@pytest.mark.parametrize("reactor", ["", "asyncio"])
-def test_a_step_while_it_runs(tmp_path: Path, reactor: str) -> None:
+@pytest.mark.parametrize(
+    "launcher",
+    [LAUNCHERS["twistd"], [*LAUNCHERS["twist"], "--reactor=asyncio"]],
+    ids=["twistd", "asyncio"],
+)
+def test_a_step_while_it_runs(tmp_path: Path, launcher: Sequence[str]) -> None:
     def check(name: str) -> None:
         clock = SteppedClock(tmp_path / f"{name}.clock")
         if name == "from-1970":
             clock.step(since_1970())
-        with stepped_daemon(tmp_path / name, clock, 12.0, reactor) as daemon:
+        with stepped_daemon(tmp_path / name, clock, 12.0, launcher) as daemon:
             daemon.start()
             pin = new_pin(daemon, 12.0)
             check_expiry_shown(daemon, clock, pin)

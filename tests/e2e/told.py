@@ -12,7 +12,7 @@ from attrs import define, field
 from cvmpair.core.model import Cluster, Key
 from cvmpair.core.timeline import ClockMark
 from tests.e2e.daemon import CLUSTERS, Answer, Daemon
-from tests.logs import MARKER
+from tests.logs import MARKER, PINS
 from tests.snapshots.states import Files, batch, content_of, files_of, opened
 
 Held = dict[str, dict[str, str]]
@@ -77,6 +77,8 @@ class Client:
     def create(self) -> None:
         def change(held: Held, answer: Answer | None) -> None:
             held[answer.json["pin"] if answer else UNKNOWN] = {}
+            if answer:
+                PINS.add(answer.json["pin"])
 
         self._send("POST", CLUSTERS, None, change)
 

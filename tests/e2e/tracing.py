@@ -150,12 +150,12 @@ def log_lines(daemon: Daemon, words: str) -> list[str]:
     return [line for line in daemon.log.read_text().splitlines() if words in line]
 
 
-def reasons(daemon: Daemon) -> list[str]:
+def complaints(daemon: Daemon) -> list[str]:
     """
-    Return what it said on standard error of why it does not start.
+    Return what it said on standard error because it could not go on.
     """
-    lines = daemon.log.read_text().splitlines()
-    return [line for line in lines if line.startswith("cvmpair: ")]
+    assert "Traceback" not in daemon.log.read_text()
+    return [line for line in log_lines(daemon, "") if line.startswith("cvmpair: ")]
 
 
 def await_start(daemon: Daemon) -> bool:
