@@ -61,6 +61,7 @@ class ClusterBook:
         self._clusters: dict[str, Packed] = {}
         self._deadlines = Deadlines()
         self._journal: dict[str, int] = {}
+        self._changed: dict[str, Cluster | None] = {}
         self._version = 0
 
     def __len__(self) -> int:
@@ -141,6 +142,7 @@ class ClusterBook:
         del self._clusters[pin]
         self._deadlines.discard(pin, cluster.deadline)
         self._journal[pin] = self._next_version()
+        self._changed[pin] = None
 
     def add_key(
         self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
@@ -234,6 +236,7 @@ class ClusterBook:
             # Nobody has to wait until this is durable: after a crash the deadline
             # would say the same.
             self._journal[pin] = 0
+            self._changed[pin] = None
         return len(due)
 
     def pending(self, pin: str) -> int | None:
@@ -260,21 +263,14 @@ class ClusterBook:
         Return what changed since the last call, and begin a new journal.
         """
         journal, self._journal = self._journal, {}
-        return Batch(
-            version=self._version,
-            clusters={pin: self._now(pin) for pin in journal},
-            journal=journal,
-        )
+        changed, self._changed = self._changed, {}
+        return Batch(version=self._version, clusters=changed, journal=journal)
 
     def _packed(self, pin: str) -> Packed:
         try:
             return self._clusters[pin]
         except KeyError:
             raise ClusterNotFound from None
-
-    def _now(self, pin: str) -> Cluster | None:
-        packed = self._clusters.get(pin)
-        return None if packed is None else unpack(pin, packed)
 
     def _next_version(self) -> int:
         self._version += 1
@@ -283,4 +279,5 @@ class ClusterBook:
     def _put(self, cluster: Cluster) -> Cluster:
         self._clusters[cluster.pin] = pack(cluster)
         self._journal[cluster.pin] = cluster.version
+        self._changed[cluster.pin] = cluster
         return cluster
