@@ -84,8 +84,9 @@ class Summary:
             self.version,
             self.clusters,
             self.checksum,
-            self.book_time,
-            self.wall_time,
+            # SQLite keeps no -0.0, and would return another row than was sealed.
+            self.book_time + 0.0,
+            self.wall_time + 0.0,
             self.pseudonym_key,
         )
         return (*columns, crc32(repr(columns).encode()))
