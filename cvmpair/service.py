@@ -34,6 +34,7 @@ from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.page import Page
+from cvmpair.web.request_log import RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
 
@@ -133,6 +134,7 @@ class PairingDaemon(Service):
         self._site = PairingSite(
             Root(api=PairingAPI(store).app.resource(), page=Page(store).app.resource()),
             limits=settings.request_limits,
+            request_log=RequestLog(lambda call: reactor.callLater(0, call)),
             reactor=reactor,
         )
 

@@ -73,8 +73,9 @@ class PairingChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._part = self._timed_part = _Part.NONE
         self._cancel()
-        self.factory.closed(self)
         super().connectionLost(reason)
+        # Last, so that the request that ends with it is in the log by then.
+        self.factory.closed(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._refused:

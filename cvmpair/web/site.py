@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.web.http import Request
 from twisted.web.resource import IResource
 from twisted.web.server import Site
@@ -15,6 +14,7 @@ from cvmpair.core.pseudonym import Pseudonyms, new_pseudonym_key
 from cvmpair.web.channel import PairingChannel
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.request import PairingRequest
+from cvmpair.web.request_log import RequestLog
 
 IDLE_TIMEOUT: Final = 60.0
 """The seconds after which a connection without a request is closed."""
@@ -37,13 +37,12 @@ class PairingSite(Site):
     requestFactory = PairingRequest
     noisy = False
 
-    _log = Logger()
-
     def __init__(
         self,
         resource: IResource,
         *,
         limits: RequestLimits,
+        request_log: RequestLog,
         reactor: IReactorTime,
     ) -> None:
         super().__init__(
@@ -53,6 +52,7 @@ class PairingSite(Site):
             parsePOSTFormSubmission=False,
         )
         self.limits = limits
+        self._request_log = request_log
         self.pseudonyms = Pseudonyms(new_pseudonym_key())
         self._channels: set[PairingChannel] = set()
         self._empty: list[Deferred[None]] = []
@@ -109,6 +109,7 @@ class PairingSite(Site):
             await empty
             if cut.active():
                 cut.cancel()
+        self._request_log.write()
 
     def _cut(self) -> None:
         for channel in list(self._channels):
@@ -124,16 +125,11 @@ class PairingSite(Site):
         """
         Take notice that a request was refused before it had come whole.
         """
-        self._log.info(
-            "request method=- route=- status={status} ms=0.0 bytes=0 cluster=-",
-            status=status,
-        )
+        self._request_log.add(status=status)
 
     def _ended(self, request: PairingRequest) -> None:
         method = request.method.decode("latin-1")
-        self._log.info(
-            "request method={method} route={route} status={status} ms={ms:.1f} "
-            "bytes={size} cluster={cluster}",
+        self._request_log.add(
             method=method if method in _METHODS else "other",
             route=request.route,
             status=request.code if request.finished else "aborted",

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.web.api import CLUSTERS
+from cvmpair.web.request_log import RequestLog
 from tests.conftest import LogEvents
 from tests.web.caller import Caller
 from tests.web.connection import Connection
@@ -120,6 +121,18 @@ def test_the_end_does_not_wait_for_ever(
     assert not clock.getDelayedCalls()
 
 
+def test_the_end_leaves_no_request_out_of_the_log(
+    wire: Wire, clock: Clock, connection: Connection, logged: LogEvents
+) -> None:
+    wire.site._request_log = RequestLog(lambda _: None)
+    wire.disk.flushed = Deferred()
+    connection.say(CREATE)
+    ended = wind_up(wire)
+    clock.advance(PATIENCE)
+    assert ended.called
+    assert "status=aborted" in logged.texts()[-1]
+
+
 def test_the_end_of_a_site_without_connections(wire: Wire) -> None:
     assert wind_up(wire).called
 
@@ -140,8 +153,9 @@ def test_the_log_line_of_a_request(
         f"bytes=2 cluster={Pseudonyms(b'sesame').of(pin)}"
     ]
     (event,) = logged.events
-    assert event["status"] == 200
-    assert event["ms"] == 250.0
+    (request,) = event["requests"]
+    assert request["status"] == 200
+    assert request["ms"] == 250.0
     assert pin not in str(event)
 
 

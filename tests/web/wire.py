@@ -27,6 +27,7 @@ from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.page import Page
+from cvmpair.web.request_log import RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
 
@@ -132,7 +133,12 @@ class Wire:
         root = Root(
             api=PairingAPI(store).app.resource(), page=Page(store).app.resource()
         )
-        self.site = PairingSite(root, limits=RequestLimits(), reactor=self.clock)
+        self.site = PairingSite(
+            root,
+            limits=RequestLimits(),
+            request_log=RequestLog(lambda call: call()),
+            reactor=self.clock,
+        )
 
     def send(
         self, data: bytes, *, address: IAddress = SERVER, secure: bool = False
