@@ -33,6 +33,7 @@ from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
+from cvmpair.web.dispatch import Dispatch
 from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestLog
 from cvmpair.web.root import Root
@@ -132,7 +133,7 @@ class PairingDaemon(Service):
             changed=self._changed,
         )
         self._site = PairingSite(
-            Root(api=PairingAPI(store).app.resource(), page=Page(store).app.resource()),
+            Root(api=Dispatch(PairingAPI(store).app), page=Dispatch(Page(store).app)),
             limits=settings.request_limits,
             request_log=RequestLog(lambda call: reactor.callLater(0, call)),
             reactor=reactor,

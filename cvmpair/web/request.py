@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from klein import Response
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import Request
@@ -30,6 +31,7 @@ class PairingRequest(Request):
 
     :ivar route: the pattern of the resource, never the path.
     :ivar pin: the PIN of the cluster that it is about, if there is one.
+    :ivar gone: whether the client has gone before it was answered.
     """
 
     # Nothing is text/html by accident.
@@ -37,6 +39,7 @@ class PairingRequest(Request):
 
     route = "-"
     pin: str | None = None
+    gone = False
     received: float = 0.0
     # A cycle of types: the channel makes requests.
     channel: Any
@@ -91,12 +94,20 @@ class PairingRequest(Request):
         """
         Answer with a problem, without a handler.
         """
-        response = problem(error, accept_header(self))
-        self.setResponseCode(response.code)
         self.setHeader(b"Date", datetimeToString())
+        self.respond(problem(error, accept_header(self)))
+
+    def respond(self, response: Response) -> None:
+        """
+        Write the whole answer, unless nobody waits for it any more.
+        """
+        if self.gone:
+            return
+        self.setResponseCode(response.code)
         for name, value in response.headers.items():
             self.setHeader(name, value)
-        self.write(response.body)
+        if response.body:
+            self.write(response.body)
         self.finish()
 
     def processingFailed(self, reason: Failure) -> Failure:
@@ -112,6 +123,7 @@ class PairingRequest(Request):
         self._end()
 
     def connectionLost(self, reason: Failure) -> None:
+        self.gone = True
         super().connectionLost(reason)
         self._end()
 

@@ -25,6 +25,7 @@ from cvmpair.core.model import Limits
 from cvmpair.core.timeline import Timeline
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
+from cvmpair.web.dispatch import Dispatch
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestLog
@@ -130,9 +131,7 @@ class Wire:
             lifetime=86400.0,
             changed=lambda: None,
         )
-        root = Root(
-            api=PairingAPI(store).app.resource(), page=Page(store).app.resource()
-        )
+        root = Root(api=Dispatch(PairingAPI(store).app), page=Dispatch(Page(store).app))
         self.site = PairingSite(
             root,
             limits=RequestLimits(),
