@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 CYCLES ?= 1000
-SOURCES := $(shell find cvmpair twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
+SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
 .PHONY: run test check bench ledger clean test-packages

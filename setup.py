@@ -12,6 +12,7 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (HERE / "cvmpair/__init__.py").read_text(), re.MULTILINE
 )
 assert VERSION is not None
+AGENT_ROOMS = [f"cvmpair_agent.{room}" for room in find_packages("agent")]
 
 setup(
     name="cvmpair",
@@ -22,9 +23,16 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["cvmpair", "cvmpair.*"]), "twisted.plugins"],
+    packages=[
+        *find_packages(include=["cvmpair", "cvmpair.*"]),
+        *["cvmpair_agent", *AGENT_ROOMS],
+        "twisted.plugins",
+    ],
+    # A package of the name of its folder would collide with others.
+    package_dir={"cvmpair_agent": "agent"},
     package_data={
         "cvmpair": ["py.typed"],
+        "cvmpair_agent": ["py.typed"],
         "cvmpair.snapshots": ["schema/*.sql"],
         "cvmpair.web": ["assets/*"],
         "twisted.plugins": ["cvmpair_plugin.py"],

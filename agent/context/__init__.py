@@ -1,0 +1,3 @@
+"""
+What a context says, as text: no file, no network, no reactor.
+"""

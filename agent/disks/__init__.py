@@ -1,0 +1,3 @@
+"""
+Disks that are read without being mounted.
+"""

@@ -1,0 +1,3 @@
+"""
+The files of the machine: where they are under another root, and how one is replaced.
+"""

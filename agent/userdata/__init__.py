@@ -1,0 +1,3 @@
+"""
+Where user data may be: one module for each source, behind one protocol.
+"""
