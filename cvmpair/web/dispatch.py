@@ -5,8 +5,8 @@ From a request to its handler, by the shortest way.
 from collections.abc import Callable
 from typing import Any
 
-from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred
+from klein import Klein, Response
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -36,17 +36,18 @@ class Dispatch(Resource):
         """
         Have the request answered, now or later.
         """
-        path = b"/" + b"/".join(request.postpath)
+        path, method = request.path.decode("ascii"), request.method.decode("ascii")
         try:
-            endpoint, names = self._routes.match(
-                path.decode("ascii"), request.method.decode("ascii")
-            )
+            endpoint, names = self._routes.match(path, method)
         except HTTPException:
             # No such path, or no such method there.
-            self._klein.render(request)
+            request.hand_to_klein(self._klein)
             return NOT_DONE_YET
         handle: Callable[..., Any] = self._app.execute_endpoint
-        answer: Deferred[Any] = handle(endpoint, request, **names)
+        answer: Any = handle(endpoint, request, **names)
+        if isinstance(answer, Response):
+            request.respond(answer)
+            return NOT_DONE_YET
         if not answer.called:
             request.notifyFinish().addErrback(lambda _: answer.cancel())
         answer.addCallback(request.respond)

@@ -3,15 +3,18 @@ One request, from the last byte of its body to the last byte of its answer.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
 from klein import Response
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
-from twisted.web.server import Request
+from twisted.web.resource import IResource
+from twisted.web.server import Request, version
 
 from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
 from cvmpair.web.negotiation import accept_header
@@ -22,6 +25,14 @@ _METHOD: Final = re.compile(rb"[A-Z]{1,20}")
 _ORIGIN: Final = re.compile(rb"^https?://[^/]*", re.IGNORECASE)
 # Empty segments are refused with the rest: Werkzeug would redirect to a path without.
 _PATH: Final = re.compile(rb"/|(?:/[A-Za-z0-9_.~-]+)+/?")
+
+
+@lru_cache
+def status_line(code: int) -> bytes:
+    """
+    Return a status as the first line of an answer ends with it.
+    """
+    return f"{code} {HTTPStatus(code).phrase}".encode()
 
 
 class PairingRequest(Request):
@@ -77,37 +88,65 @@ class PairingRequest(Request):
         return b"localhost"
 
     def process(self) -> None:
-        # A target may be a whole URL (RFC 9112, section 3.2.2); which host it names
-        # makes no difference here.
-        self.path = _ORIGIN.sub(b"", self.path, count=1) or b"/"
+        path = self.path
+        if not path.startswith(b"/"):
+            # A target may be a whole URL (RFC 9112, section 3.2.2); which host it
+            # names makes no difference here.
+            path = _ORIGIN.sub(b"", path, count=1) or b"/"
+        # A slash in disguise separates nothing.
+        disguised = b"%2F" in path.upper()
+        self.path = unquote_to_bytes(path)
         if not _METHOD.fullmatch(self.method):
             self.refuse(BadRequest("The method of a request is a word in capitals."))
-        elif b"%2F" in self.path.upper() or not _PATH.fullmatch(
-            unquote_to_bytes(self.path)
-        ):
-            # A slash in disguise separates nothing, but Klein would take it for one.
+        elif disguised or not _PATH.fullmatch(self.path):
             self.refuse(NoSuchResource())
         else:
-            super().process()
+            # Twisted would look for the resource segment by segment.
+            self.site = self.channel.site
+            try:
+                self.site.resource.render(self)
+            except Exception:
+                self.processingFailed(Failure())
+
+    def hand_to_klein(self, resource: IResource) -> None:
+        """
+        Have Klein's own resource answer, with the headers that Twisted would set.
+        """
+        self.setHeader(b"Server", version)
+        self.setHeader(b"Date", datetimeToString())
+        self.prepath = []
+        self.postpath = self.path[1:].split(b"/")
+        resource.render(self)
 
     def refuse(self, error: Exception) -> None:
         """
         Answer with a problem, without a handler.
         """
-        self.setHeader(b"Date", datetimeToString())
         self.respond(problem(error, accept_header(self)))
 
     def respond(self, response: Response) -> None:
         """
-        Write the whole answer, unless nobody waits for it any more.
+        Write the whole answer at once, unless nobody waits for it any more.
+
+        Its headers are ours to the last byte: nothing in them was sent by a client
+        without having been checked.
         """
         if self.gone:
             return
-        self.setResponseCode(response.code)
-        for name, value in response.headers.items():
-            self.setHeader(name, value)
-        if response.body:
-            self.write(response.body)
+        self.code = response.code
+        headers = cast("Mapping[bytes, bytes]", response.headers)
+        head = [
+            b"%b %b" % (self.clientproto, status_line(response.code)),
+            b"Server: " + version,
+            b"Date: " + datetimeToString(),
+            *[b"%b: %b" % header for header in headers.items()],
+        ]
+        if not self.channel.persistent:
+            head.append(b"Connection: close")
+        body = b"" if self.method == b"HEAD" else response.body or b""
+        self.startedWriting = 1
+        self.sentLength = len(body)
+        self.channel.write(b"\r\n".join([*head, b"", body]))
         self.finish()
 
     def processingFailed(self, reason: Failure) -> Failure:

@@ -7,9 +7,11 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from klein import Klein, Response
+from twisted.internet.defer import Deferred
 
 from cvmpair.core.errors import ClusterNotFound, PairingError
 from cvmpair.core.names import is_pin
+from cvmpair.web.coroutines import run
 from cvmpair.web.errors import NotAcceptable, RequestError
 from cvmpair.web.negotiation import accept_header, choose
 from cvmpair.web.problems import problem
@@ -27,8 +29,7 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
     """
 
     def register(handler: H) -> H:
-        @wraps(handler)
-        async def answer(
+        async def attempt(
             self: object, request: PairingRequest, **names: str
         ) -> Response:
             request.route = path
@@ -41,6 +42,12 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
                 return await handler(self, request, **names)
             except (PairingError, RequestError) as error:
                 return problem(error, accept_header(request))
+
+        @wraps(handler)
+        def answer(
+            self: object, request: PairingRequest, **names: str
+        ) -> Response | Deferred[Response]:
+            return run(attempt(self, request, **names))
 
         route: Callable[[Any], Any] = app.route(path, methods=[method])
         route(answer)

@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
+from cvmpair.web import request
 from cvmpair.web.api import CLUSTERS
-from cvmpair.web.request import PairingRequest
 from tests.conftest import LogEvents
 from tests.web.connection import Connection
 from tests.web.wire import Wire, read_answer
@@ -83,13 +83,11 @@ def test_who_still_waits_is_told_of_a_handler_that_was_cancelled(
 def test_a_defect_on_the_way_out_is_a_defect_like_any_other(
     connection: Connection, logged: LogEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = PairingRequest.write
-
-    def fail(_: object, _data: bytes) -> None:
-        monkeypatch.setattr(PairingRequest, "write", write)
+    def fail(_code: int) -> bytes:
+        monkeypatch.undo()
         raise RuntimeError("sesame")
 
-    monkeypatch.setattr(PairingRequest, "write", fail)
+    monkeypatch.setattr(request, "status_line", fail)
     answer = read_answer(connection.say(CREATE))
     assert answer.status == 500
     assert answer.json["type"] == "/problems#internal-error"
