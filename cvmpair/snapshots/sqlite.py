@@ -18,7 +18,7 @@ from zlib import crc32
 from attrs import define, evolve, field, fields, frozen
 
 from cvmpair.core.book import Batch
-from cvmpair.core.codec import FORMAT, checksum, decode_cluster, encode_cluster
+from cvmpair.core.codec import FORMAT, checksum, decode_cluster
 from cvmpair.core.model import Cluster
 from cvmpair.core.pseudonym import new_pseudonym_key
 from cvmpair.core.timeline import ClockMark
@@ -31,6 +31,7 @@ from cvmpair.snapshots.errors import (
     WriteFailed,
 )
 from cvmpair.snapshots.note import VersionNote
+from cvmpair.snapshots.rows import write_clusters
 from cvmpair.snapshots.wal import check_log
 
 APPLICATION_ID: Final = 0x63766D70
@@ -52,7 +53,6 @@ _UNUSABLE: Final = frozenset(
 )
 """The errors of SQLite that are about the system and not about the file."""
 
-_PAGE: Final = 4096
 _MODULUS: Final = 2**62
 
 
@@ -100,6 +100,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         uri=True,
         isolation_level=None,
         check_same_thread=False,
+        # One for each number of rows, see rows.py.
+        cached_statements=256,
     )
 
 
@@ -222,17 +224,15 @@ class StateFile:
         :raises WriteFailed: if it may not be. The file must not be written again
             before it has been opened anew.
         """
-        clusters, total = self.summary.clusters, self.summary.checksum
+        assert self._connection is not None, "open() comes first"
         try:
             self._execute("BEGIN IMMEDIATE")
-            for pin, cluster in batch.clusters.items():
-                more, change = self._write_cluster(pin, cluster)
-                clusters, total = clusters + more, total + change
+            more = write_clusters(self._connection, batch.clusters)
             summary = evolve(
                 self.summary,
                 version=batch.version,
-                clusters=clusters,
-                checksum=total % _MODULUS,
+                clusters=self.summary.clusters + more.clusters,
+                checksum=(self.summary.checksum + more.checksum) % _MODULUS,
                 book_time=mark.book,
                 wall_time=mark.wall,
             )
@@ -248,7 +248,7 @@ class StateFile:
         except (sqlite3.Error, ValueError) as error:
             raise WriteFailed(str(error)) from None
         self.summary = summary
-        self._pages += 2
+        self._pages += 2 + more.pages
 
     def tidy(self) -> None:
         """
@@ -292,28 +292,6 @@ class StateFile:
         self._pages = 0
         # Somebody else who reads the file may keep a part of the log in use.
         return not busy
-
-    def _write_cluster(self, pin: str, cluster: Cluster | None) -> tuple[int, int]:
-        """
-        Return how many clusters more there are, and how much their checksums add up
-        to more.
-        """
-        more = change = 0
-        old = self._execute(
-            "SELECT checksum FROM clusters WHERE pin = ?", (pin,)
-        ).fetchone()
-        if old is not None:
-            more, change = -1, -old[0]
-        if cluster is not None:
-            record = encode_cluster(cluster)
-            new = checksum(pin, record)
-            self._execute("REPLACE INTO clusters VALUES (?, ?, ?)", (pin, record, new))
-            more, change = more + 1, change + new
-            self._pages += 1 + len(record) // _PAGE
-        elif old is not None:
-            self._execute("DELETE FROM clusters WHERE pin = ?", (pin,))
-            self._pages += 1
-        return more, change
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(f"{self.path.name}{suffix}")

@@ -364,7 +364,7 @@ def test_a_record_that_fits_but_makes_no_sense(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Path
 ) -> None:
     monkeypatch.setattr(
-        "cvmpair.snapshots.sqlite.encode_cluster", lambda _: f'["{MARKER}", 1, 1]'
+        "cvmpair.snapshots.rows.encode_cluster", lambda _: f'["{MARKER}", 1, 1]'
     )
     state = opened(lay_out(tmp_path / "odd", {}))
     state.write(put(1, 1), MARK)
