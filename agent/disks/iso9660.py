@@ -3,6 +3,7 @@ Files of ISO 9660 with Rock Ridge, Joliet, UDF or none of them, by pycdlib.
 """
 
 from collections.abc import Iterator
+from io import SEEK_END
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, cast
 
@@ -25,11 +26,14 @@ def read_file(image: Image, path: PurePosixPath, limit: int) -> bytes | None:
 
     :param path: relative to the root of the file system, in any case.
     :param limit: the most bytes that it may have.
-    :raises VolumeUnreadable: if the file is too large or its end is missing.
+    :raises VolumeUnreadable: if the file is too large, or the end is missing.
     :raises Exception: of any kind, if the file system is damaged.
     """
     iso = PyCdlib()
     iso.open_fp(cast("BinaryIO", image))
+    # pycdlib would shorten the files to what is there, and say nothing.
+    if image.seek(0, SEEK_END) < iso.pvd.space_size * iso.logical_block_size:
+        raise VolumeUnreadable("the end of the disc is missing")
     for tree in _trees(iso):
         place = _find(iso, tree, path)
         if place is not None:

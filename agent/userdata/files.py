@@ -109,9 +109,7 @@ def read_regular(path: Path, *, guarded: bool) -> bytes | None:
         than :data:`~cvmpair_agent.disks.volumes.MAX_FILE` bytes.
     """
     try:
-        with open(os.open(path, _FLAGS), "rb") as file:  # noqa: PTH123
-            refusal = _refusal(os.fstat(file.fileno()), guarded=guarded)
-            data = b"" if refusal else file.read(MAX_FILE + 1)
+        refusal, data = _read(path, guarded=guarded)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
@@ -123,6 +121,18 @@ def read_regular(path: Path, *, guarded: bool) -> bytes | None:
     if refusal:
         raise SourceUnusable(f"{path}: {refusal}")
     return data
+
+
+def _read(path: Path, *, guarded: bool) -> tuple[str | None, bytes]:
+    descriptor = os.open(path, _FLAGS)
+    try:
+        refusal = _refusal(os.fstat(descriptor), guarded=guarded)
+        if refusal:
+            return refusal, b""
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return None, file.read(MAX_FILE + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _refusal(status: os.stat_result, *, guarded: bool) -> str | None:
