@@ -4,18 +4,19 @@ The sources on disks, on disks as the clouds make them.
 
 import base64
 import json
-from collections.abc import Callable
+import re
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvmpair_agent.disks.volumes import Volumes
 from cvmpair_agent.files.root import Root
 from cvmpair_agent.userdata.azure_disk import AzureDisk, read_ovf_env
 from cvmpair_agent.userdata.config_drive import ConfigDrive, read_meta_js
+from cvmpair_agent.userdata.files import Extract
 from cvmpair_agent.userdata.nocloud import NoCloud
 from cvmpair_agent.userdata.opennebula import OpenNebula, read_context_sh
 from cvmpair_agent.userdata.source import Kind, Source, SourceUnusable, UserData
@@ -265,48 +266,55 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module", params=["-J -R", "-udf", "", "12", "16", "32"])
-def pristine(request: pytest.FixtureRequest, tmp_path_factory: object) -> Path:
-    path = tmp_path_factory.mktemp("images") / "image"
-    if request.param.isdigit():
-        kib = {"12": 512, "16": 5000, "32": 36_000}[request.param]
-        bits = int(request.param)
-        return make_vfat(path, FILES, bits=bits, label="CIDATA", kib=kib)
-    options = ["-no-pad", *request.param.split()]
-    return make_iso(path, FILES, *options, label="cidata")
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """
+    The same files on each kind of disk.
+    """
+    directory = tmp_path_factory.mktemp("images")
+    made = {}
+    for options in (["-J", "-R"], ["-udf"], []):
+        name = "iso" + "".join(options)
+        made[name] = make_iso(directory / name, FILES, "-no-pad", *options)
+    for bits, kib in ((12, 512), (16, 5000), (32, 36_000)):
+        name = f"vfat{bits}"
+        made[name] = make_vfat(directory / name, FILES, bits=bits, kib=kib)
+    return made
 
 
-@settings(
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+@settings(max_examples=80)
+@given(
+    kind=st.sampled_from(["iso-J-R", "iso-udf", "iso", "vfat12", "vfat16", "vfat32"]),
+    data=st.data(),
 )
-@given(data=st.data())
 def test_whatever_the_disk_has(
-    pristine: Path, tmp_path: Path, data: st.DataObject
+    pristine: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    kind: str,
+    data: st.DataObject,
 ) -> None:
-    image = bytearray(pristine.read_bytes())
+    image = bytearray(pristine[kind].read_bytes())
     # Most of a disk is empty; what matters is where something is.
-    used = [place for place, byte in enumerate(image) if byte]
+    used = [match.start() for match in re.finditer(rb"[^\0]", image)]
     places = st.one_of(st.sampled_from(used), st.integers(0, len(image) - 1))
     for place, byte in data.draw(
         st.lists(st.tuples(places, st.integers(0, 255)), max_size=12)
     ):
         image[place] = byte
     end = data.draw(st.one_of(st.none(), st.integers(0, len(image))))
-    (tmp_path / "dev").mkdir(exist_ok=True)
-    (tmp_path / "dev/sr0").write_bytes(image[:end])
-    for source in sources(tmp_path).values():
+    root = tmp_path_factory.getbasetemp() / "whatever"
+    (root / "dev").mkdir(parents=True, exist_ok=True)
+    (root / "dev/sr0").write_bytes(image[:end])
+    for source in sources(root).values():
         # The one is its way to end, the other the only way to fail.
         with pytest.raises((StopIteration, SourceUnusable)):
             source.look().send(None)
 
 
-@pytest.mark.parametrize(
-    "extract",
-    [read_meta_js, read_context_sh, read_ovf_env],
-    ids=lambda one: one.__name__,
+@given(
+    st.sampled_from([read_meta_js, read_context_sh, read_ovf_env]),
+    st.binary(max_size=200),
 )
-@given(data=st.binary(max_size=200))
-def test_whatever_the_file_has(extract: Callable[..., object], data: bytes) -> None:
+def test_whatever_the_file_has(extract: Extract, data: bytes) -> None:
     with suppress(SourceUnusable):
         list(extract("place", data))
