@@ -59,9 +59,13 @@ class DirectHttp:
         connection = _Connection(reactor=self.reactor, seconds=seconds)
         agent = Agent.usingEndpointFactory(self.reactor, connection)
         exchange = Deferred.fromCoroutine(_exchange(agent, url, method, headers))
+        # When the agent is cancelled, it may fail with an error of its own. This one
+        # is cancelled in its place.
+        answered: Deferred[Reply] = Deferred()
+        exchange.chainDeferred(answered)
         problem, reply = None, Reply(status=0)
         try:
-            reply = await exchange.addTimeout(seconds, self.reactor)
+            reply = await answered.addTimeout(seconds, self.reactor)
         except TookTooLong:
             problem = f"no whole answer within {seconds:g} s"
         except (ConnectError, DNSLookupError):
@@ -74,12 +78,13 @@ class DirectHttp:
         ):
             problem = "the answer broke off, or is not HTTP"
         finally:
+            exchange.cancel()
             connection.abort()
         if connection.overflown:
             problem = f"the answer is larger than {MAX_ANSWER} bytes"
         if problem:
-            # Outside of the except clauses: what went wrong may hold the answer.
-            raise SourceUnusable(f"{url}: {problem}")
+            # The text of what went wrong may hold some of the answer.
+            raise SourceUnusable(f"{url}: {problem}") from None
         return reply
 
 
