@@ -2,6 +2,7 @@
 The metadata server of Azure: one JSON document that has the user data in base64.
 """
 
+import json
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -40,8 +41,6 @@ class Azure:
 
 
 def _user_data(url: str, document: bytes) -> bytes:
-    import json  # noqa: PLC0415 - few machines need it
-
     try:
         instance = json.loads(document)
         text: str = instance["compute"].get("userData") or ""

@@ -5,21 +5,32 @@ Nothing here loads Twisted; what asks over the network is passed in.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
+from cvmpair_agent.disks.volumes import Volumes
 from cvmpair_agent.files.root import Root
 from cvmpair_agent.userdata.azure import Azure
+from cvmpair_agent.userdata.azure_disk import AzureDisk
+from cvmpair_agent.userdata.cloud_init import CloudInit
 from cvmpair_agent.userdata.cloudstack import CloudStack
+from cvmpair_agent.userdata.config_drive import ConfigDrive
+from cvmpair_agent.userdata.context_file import ContextFile
 from cvmpair_agent.userdata.ec2 import LINK_LOCAL_IPV6, Ec2
 from cvmpair_agent.userdata.exchange import LINK_LOCAL, Http
 from cvmpair_agent.userdata.gce import Gce, GceCernVm
+from cvmpair_agent.userdata.injected import PATHS as INJECTED
+from cvmpair_agent.userdata.injected import Injected
 from cvmpair_agent.userdata.leases import dhcp_servers
 from cvmpair_agent.userdata.metadata import MetadataSource, Probe, Servers
+from cvmpair_agent.userdata.nocloud import NoCloud
+from cvmpair_agent.userdata.opennebula import OpenNebula
 from cvmpair_agent.userdata.openstack import OpenStack
 from cvmpair_agent.userdata.order import DEFAULT_ORDER, in_order
 from cvmpair_agent.userdata.source import Kind, Source
+from cvmpair_agent.userdata.vsphere import VSphere
 
 
 @frozen(kw_only=True)
@@ -41,10 +52,14 @@ class Machine:
     """
     What sources look at.
 
+    :ivar context_file: where the one that the command line names is, if it names one.
+    :ivar injected: the paths on the machine where a cloud may have put user data.
     :ivar network: nothing if no metadata server is to be asked.
     """
 
     root: Root
+    context_file: Path | None = None
+    injected: Sequence[str] = INJECTED
     network: Network | None = None
 
 
@@ -75,7 +90,31 @@ _METADATA: Final[
 }
 """By its name, how each is made, and the base addresses of its servers."""
 
-_LOCAL: Final[dict[str, tuple[Kind, Callable[[Machine], Sequence[Source]]]]] = {}
+
+def _context_file(machine: Machine) -> Sequence[Source]:
+    path = machine.context_file
+    return [] if path is None else [ContextFile(path=path)]
+
+
+_LOCAL: Final[dict[str, tuple[Kind, Callable[[Machine], Sequence[Source]]]]] = {
+    ContextFile.name: (Kind.FILE, _context_file),
+    CloudInit.name: (Kind.CLOUD_INIT, lambda it: [CloudInit(root=it.root)]),
+    ConfigDrive.name: (
+        Kind.DISK,
+        lambda it: [ConfigDrive(root=it.root, volumes=Volumes(it.root))],
+    ),
+    OpenNebula.name: (Kind.DISK, lambda it: [OpenNebula(volumes=Volumes(it.root))]),
+    NoCloud.name: (
+        Kind.DISK,
+        lambda it: [NoCloud(root=it.root, volumes=Volumes(it.root))],
+    ),
+    AzureDisk.name: (Kind.DISK, lambda it: [AzureDisk(volumes=Volumes(it.root))]),
+    VSphere.name: (Kind.DISK, lambda it: [VSphere(volumes=Volumes(it.root))]),
+    Injected.name: (
+        Kind.INJECTED,
+        lambda it: [Injected(root=it.root, paths=it.injected)],
+    ),
+}
 """By its name, the kind of each, and how it is made."""
 
 KINDS: Final = {name: kind for name, (kind, _) in _LOCAL.items()} | dict.fromkeys(

@@ -93,7 +93,7 @@ class _Conversation(Protocol):
     def connectionMade(self) -> None:
         self.server.connections += 1
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         self.server.connections -= 1
         if self.trickling.running:
             self.trickling.stop()

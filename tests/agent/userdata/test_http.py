@@ -71,7 +71,8 @@ async def test_a_host_name(serve: Serve, http: DirectHttp) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsesame\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"6\r\nsesame\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsesame and more",
     ],
 )
