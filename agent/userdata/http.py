@@ -30,6 +30,7 @@ from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from cvmpair_agent.userdata.address import Address
+from cvmpair_agent.userdata.deadline import within
 from cvmpair_agent.userdata.endpoint import endpoint
 from cvmpair_agent.userdata.exchange import MAX_SECONDS, NO_HEADERS, Reply
 from cvmpair_agent.userdata.source import SourceUnusable
@@ -59,13 +60,9 @@ class DirectHttp:
         connection = _Connection(reactor=self.reactor, seconds=seconds)
         agent = Agent.usingEndpointFactory(self.reactor, connection)
         exchange = Deferred.fromCoroutine(_exchange(agent, url, method, headers))
-        # When the agent is cancelled, it may fail with an error of its own. This one
-        # is cancelled in its place.
-        answered: Deferred[Reply] = Deferred()
-        exchange.chainDeferred(answered)
         problem, reply = None, Reply(status=0)
         try:
-            reply = await answered.addTimeout(seconds, self.reactor)
+            reply = await within(seconds, self.reactor, exchange)
         except TookTooLong:
             problem = f"no whole answer within {seconds:g} s"
         except (ConnectError, DNSLookupError):
@@ -78,7 +75,6 @@ class DirectHttp:
         ):
             problem = "the answer broke off, or is not HTTP"
         finally:
-            exchange.cancel()
             connection.abort()
         if connection.overflown:
             problem = f"the answer is larger than {MAX_ANSWER} bytes"

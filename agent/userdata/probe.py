@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from attrs import define
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Factory, Protocol
 
 from cvmpair_agent.userdata.address import Address
+from cvmpair_agent.userdata.deadline import within
 from cvmpair_agent.userdata.endpoint import endpoint
 
 PROBE_SECONDS: Final = 2.0
@@ -32,11 +33,17 @@ class TcpProbe:
 
     async def answering(self, addresses: Iterable[Address]) -> frozenset[Address]:
         asked = list(addresses)
-        answers = await gatherResults(
-            [Deferred.fromCoroutine(self._answers(address)) for address in asked]
+        answers = gatherResults(
+            [Deferred.fromCoroutine(self._answers(address)) for address in asked],
+            consumeErrors=True,
         )
+        try:
+            answered = await answers
+        except FirstError as error:
+            # Whoever cancelled this is to see just that.
+            error.subFailure.raiseException()
         return frozenset(
-            address for address, answers in zip(asked, answers, strict=True) if answers
+            address for address, answers in zip(asked, answered, strict=True) if answers
         )
 
     async def _answers(self, address: Address) -> bool:
@@ -45,7 +52,7 @@ class TcpProbe:
         server = endpoint(self.reactor, address, self.seconds)
         connecting: Deferred[Any] = server.connect(factory)
         try:
-            connection = await connecting.addTimeout(self.seconds, self.reactor)
+            connection = await within(self.seconds, self.reactor, connecting)
         except (ConnectError, DNSLookupError, TookTooLong):
             return False
         connection.transport.abortConnection()
