@@ -6,6 +6,7 @@ import base64
 import gzip
 import subprocess
 import sys
+import tracemalloc
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -120,6 +121,17 @@ def test_a_bomb_does_not_go_off() -> None:
     assert read_section(gzip.compress(fits)) is not None
     with pytest.raises(ContextWrong, match="when decompressed"):
         decode(gzip.compress(b"#" + fits))
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(64 * MAX_SIZE))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ContextWrong, match="when decompressed"):
+            decode(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MAX_SIZE
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_parts_of_a_bomb_are_one_bomb() -> None:
