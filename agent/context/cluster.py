@@ -1,0 +1,112 @@
+"""
+What the section says about the cluster: the PIN, the role, and the service.
+"""
+
+import re
+from enum import Enum
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from cvmpair.core.names import PIN_LENGTH, is_pin
+from cvmpair_agent.context.grammar import Entry, Section
+from cvmpair_agent.context.host import check_host
+from cvmpair_agent.errors import ContextWrong
+
+DEFAULT_SERVICE_URL: Final = "https://cernvm-online.cern.ch"
+
+TRUE: Final = frozenset({"yes", "on", "true", "1"})
+FALSE: Final = frozenset({"no", "off", "false", "0", ""})
+
+_is_visible_ascii = re.compile("[!-~]+").fullmatch
+
+
+class Role(Enum):
+    """
+    What a machine is in its cluster.
+    """
+
+    MASTER = "master"
+    WORKER = "worker"
+
+
+@frozen(kw_only=True)
+class ClusterContext:
+    """
+    The cluster that a machine is to join.
+
+    :ivar service_url: begins with ``http://`` or ``https://`` and has no slash at its
+        end.
+    :ivar warnings: in words for people; no value is in them.
+    """
+
+    pin: str = field(repr=False)
+    role: Role
+    service_url: str
+    warnings: tuple[str, ...] = ()
+
+
+def cluster_of(section: Section) -> ClusterContext | None:
+    """
+    Return the cluster of a section, or None if it has no PIN.
+
+    :raises ContextWrong: if a value cannot be followed, with its line and key.
+    """
+    pin = section.get("cvm_cluster_pin")
+    if pin is None or not pin.value:
+        return None
+    if not is_pin(pin.value):
+        raise _wrong(pin, f"is not a PIN: {PIN_LENGTH} lower-case letters and digits")
+    url, warnings = _service_url(section.get("cvm_service_url"))
+    return ClusterContext(
+        pin=pin.value,
+        role=_role(section.get("cvm_cluster_master")),
+        service_url=url,
+        warnings=section.warnings + warnings,
+    )
+
+
+def _wrong(entry: Entry, reason: str) -> ContextWrong:
+    return ContextWrong(f"Line {entry.line} of the user data: {entry.key} {reason}.")
+
+
+def _role(entry: Entry | None) -> Role:
+    if entry is None or entry.value.lower() in FALSE:
+        return Role.WORKER
+    if entry.value.lower() in TRUE:
+        return Role.MASTER
+    # To the original agents this was a worker, without a word.
+    raise _wrong(entry, "is neither yes nor no (nor on, off, true, false, 1, 0)")
+
+
+def _service_url(entry: Entry | None) -> tuple[str, tuple[str, ...]]:
+    if entry is None or not entry.value:
+        return DEFAULT_SERVICE_URL, ()
+    url = entry.value
+    warnings: tuple[str, ...] = ()
+    if not _is_visible_ascii(url):
+        raise _wrong(entry, "has blanks, control characters or letters beyond ASCII")
+    if "://" not in url:
+        # urlsplit("host:8000") would take the host for the scheme.
+        url = f"http://{url}"
+        warnings = (
+            f"Line {entry.line}: {entry.key} has no scheme and is taken as http://, "
+            "which anybody on the way can read and change; write https:// if the "
+            "service has it.",
+        )
+    try:
+        parts = urlsplit(url)
+        host = check_host(parts.hostname or "")
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        raise _wrong(entry, "has no legal host or port") from None
+    if parts.scheme not in {"http", "https"}:
+        raise _wrong(entry, "begins with neither http:// nor https://")
+    if "@" in parts.netloc:
+        raise _wrong(entry, "has a user name or password, which is not supported")
+    if "?" in url or "#" in url:
+        raise _wrong(entry, "has a query or fragment; a base URL has none")
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/"), warnings
