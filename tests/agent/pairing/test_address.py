@@ -78,24 +78,12 @@ async def test_a_service_that_cannot_be_reached() -> None:
         await address_towards(reactor, "http://127.0.0.1:1")
 
 
-def test_a_service_that_cannot_be_reached_in_time(clock: Clock) -> None:
-    class NoNetwork(Clock):
-        nameResolver = None
-
-    # An endpoint that fails at once stands for any.
-    running = run(
-        own_address(
-            Asking(
-                clock=clock,
-                progress=LogProgress(stream=Terminal(), clock=clock),
-                tries=1,
-            ),
-            NoNetwork(),
-            REMOTE,
-            Wish(),
-        )
-    )
-    assert isinstance(running.error, Unreachable)
+@pytest_twisted.ensureDeferred
+async def test_a_service_that_is_never_reached() -> None:
+    progress = LogProgress(stream=Terminal(), clock=reactor)
+    once = Asking(clock=reactor, progress=progress, tries=1)
+    with pytest.raises(Unreachable, match="refuses connections"):
+        await own_address(once, reactor, "http://127.0.0.1:1", Wish())
 
 
 @pytest.mark.parametrize(
