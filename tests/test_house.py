@@ -61,8 +61,11 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair_agent.pairing",
         "cvmpair_agent.userdata",
     },
+    "cvmpair_agent.__main__": {"cvmpair_agent.main"},
     "cvmpair_agent.main": {
         "cvmpair_agent.commands",
+        "cvmpair_agent.pairing",
+        "cvmpair_agent.userdata",
         "cvmpair_agent.errors",
         "cvmpair_agent.options",
     },

@@ -31,6 +31,7 @@ class Record:
     A pairing that succeeded.
 
     :ivar instance: the machine, as ``identify`` says; another one pairs for itself.
+    :ivar service_url: of the service that knows the cluster.
     :ivar master: the address or name of the master.
     :ivar ready: whether this machine, a master, has announced that it is ready.
     """
@@ -38,6 +39,7 @@ class Record:
     instance: str
     pin: str = field(repr=False)
     role: Role
+    service_url: str
     master: str
     ready: bool = False
 
@@ -91,6 +93,7 @@ def _to_bytes(record: Record) -> bytes:
         "instance": record.instance,
         "pin": record.pin,
         "role": record.role.value,
+        "service_url": record.service_url,
         "master": record.master,
         "ready": record.ready,
     }
@@ -101,7 +104,8 @@ def _from_plain(plain: Any) -> Record:
     """
     :raises ValueError, KeyError, TypeError: if it is no record.
     """
-    types = {"instance": str, "pin": str, "role": str, "master": str, "ready": bool}
+    texts = ("instance", "pin", "role", "service_url", "master")
+    types = {**dict.fromkeys(texts, str), "ready": bool}
     for name, type_ in types.items():
         if not isinstance(plain[name], type_):
             raise TypeError(name)
@@ -111,6 +115,7 @@ def _from_plain(plain: Any) -> Record:
         instance=plain["instance"],
         pin=plain["pin"],
         role=Role(plain["role"]),
+        service_url=plain["service_url"],
         master=check_host(plain["master"]),
         ready=plain["ready"],
     )

@@ -4,7 +4,7 @@ How the agent asks: patiently, but no longer than one run may take.
 
 from collections.abc import Awaitable, Callable, Iterator
 from random import random
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -15,10 +15,6 @@ from cvmpair.core.budget import DELAY, JITTER, TRIES
 from cvmpair.core.polling import Budget, GaveUp, NotYet, poll
 from cvmpair_agent.errors import AgentError, NotInTime, Unreachable
 from cvmpair_agent.pairing.progress import Progress, duration
-
-RUN_SECONDS: Final = 30 * 60.0
-"""How long all of a run may take, in seconds: less than the 40 minutes after which
-systemd ends ``cvmpair-context.service``."""
 
 T = TypeVar("T")
 
@@ -42,7 +38,7 @@ class Asking:
 
     clock: IReactorTime
     progress: Progress
-    seconds: float = RUN_SECONDS
+    seconds: float
     tries: int = TRIES
     delays: Callable[[], Iterator[float]] = original_delays
     _deadline: float = field(init=False)

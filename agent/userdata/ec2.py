@@ -35,12 +35,20 @@ class Ec2:
 
     async def look(self) -> Sequence[UserData]:
         url = f"{self.base}/latest/user-data"
+        data = await self.get(url)
+        return [UserData(source=self.name, place=url, data=data)] if data else []
+
+    async def get(self, url: str) -> bytes:
+        """
+        Return what the server has there; nothing if it has nothing.
+
+        :raises SourceUnusable: if there is no usable answer.
+        """
         reply = await self._ask(url)
         if reply.status == HTTPStatus.UNAUTHORIZED:
             # The token ran out, or was not handed out in time.
             reply = await self._ask(url)
-        data = content(url, reply)
-        return [UserData(source=self.name, place=url, data=data)] if data else []
+        return content(url, reply)
 
     async def _ask(self, url: str) -> Reply:
         token = await self._token()

@@ -5,7 +5,7 @@ It works with the original service too, so it asks for nothing that that one lac
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -36,9 +36,10 @@ class TreqLike(Protocol):
     What is used of :class:`treq.client.HTTPClient`.
     """
 
-    def request(self, method: str, url: str, **options: Any) -> Deferred[Any]:
+    @property
+    def request(self) -> Callable[..., Deferred[Any]]:
         """
-        Send a request.
+        Sends a request.
         """
 
 

@@ -23,7 +23,13 @@ from cvmpair_agent.files.root import Root
 
 PIN = "enico1qq0oey"
 PLACE = "var/lib/cvmpair-agent/pairing.json"
-RECORD = Record(instance="0" * 64, pin=PIN, role=Role.WORKER, master="10.10.25.5")
+RECORD = Record(
+    instance="0" * 64,
+    pin=PIN,
+    role=Role.WORKER,
+    service_url="https://pairing.example.org",
+    master="10.10.25.5",
+)
 
 
 def read(root: Path) -> Record | None:

@@ -57,7 +57,7 @@ def port() -> Iterator[int]:
 
 
 def asking(clock: Clock) -> Asking:
-    return Asking(clock=clock, progress=LogProgress(stream=Terminal(), clock=clock))
+    return Asking(seconds=1800.0, clock=clock, progress=LogProgress(stream=Terminal(), clock=clock))
 
 
 @pytest_twisted.ensureDeferred
@@ -81,7 +81,7 @@ async def test_a_service_that_cannot_be_reached() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_service_that_is_never_reached() -> None:
     progress = LogProgress(stream=Terminal(), clock=reactor)
-    once = Asking(clock=reactor, progress=progress, tries=1)
+    once = Asking(seconds=1800.0, clock=reactor, progress=progress, tries=1)
     with pytest.raises(Unreachable, match="refuses connections"):
         await own_address(once, reactor, "http://127.0.0.1:1", Wish())
 

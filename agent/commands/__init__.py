@@ -1,0 +1,3 @@
+"""
+What the agent does, command by command.
+"""

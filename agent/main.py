@@ -1,0 +1,128 @@
+"""
+The command ``cvmpair-agent``.
+
+Twisted is loaded only for what needs the network: a machine boots faster without.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from cvmpair_agent.commands.local import apply
+from cvmpair_agent.commands.source import source
+from cvmpair_agent.commands.status import status
+from cvmpair_agent.errors import AgentError
+from cvmpair_agent.options import Options, parse
+from cvmpair_agent.userdata.catalogue import Network
+from cvmpair_agent.userdata.drive import drive
+
+INTERRUPTED = 130
+"""The exit code of what was ended from outside, as shells have it for ``SIGINT``."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """
+    Run the command line, and end the process with an exit code.
+    """
+    options = parse(arguments)
+    try:
+        code = _run(options)
+    except AgentError as error:
+        say(str(error))
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read standard output has gone; nor will it be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        # Its text may hold anything, the PIN for one.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        say(
+            f"this is a defect of cvmpair-agent: {type(error).__name__} at "
+            f"{os.path.basename(frame.filename)}:{frame.lineno}"  # noqa: PTH119
+        )
+        code = 1
+    sys.exit(code)
+
+
+def say(line: str) -> None:
+    """
+    Tell people something, on standard error.
+    """
+    print(f"cvmpair-agent: {line}", file=sys.stderr, flush=True)
+
+
+def _run(options: Options) -> int:
+    match options.command:
+        case "apply":
+            apply(options, say)
+            return 0
+        case "status":
+            status(options, say, sys.stdout.write)
+            return 0
+        case "source" if options.context_file is not None:
+            drive(source(options, None, say, sys.stdout.write))
+            return 0
+    return _run_with_network(options)
+
+
+def _run_with_network(options: Options) -> int:
+    # Loaded here, see above.
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    from cvmpair_agent.commands.pair import pair, ready  # noqa: PLC0415
+    from cvmpair_agent.pairing.progress import progress_on  # noqa: PLC0415
+    from cvmpair_agent.userdata.http import DirectHttp  # noqa: PLC0415
+    from cvmpair_agent.userdata.probe import TcpProbe  # noqa: PLC0415
+
+    clock: Any = reactor
+    # The timers of the reactor would follow every step of the wall clock, and a machine
+    # that boots sees its clock being set.
+    clock.seconds = time.monotonic
+    network = Network(
+        http=DirectHttp(clock),
+        probe=TcpProbe(clock),
+        server=options.metadata_server,
+    )
+    progress = progress_on(sys.stderr, clock)
+    match options.command:
+        case "pair":
+            return _react(clock, lambda: pair(options, clock, network, progress, say))
+        case "ready":
+            return _react(clock, lambda: ready(options, clock, progress, say))
+    return _react(clock, lambda: source(options, network, say, sys.stdout.write))
+
+
+def _react(reactor: Any, begin: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """
+    Run a coroutine in the reactor, to its end or to that of the process.
+    """
+    from twisted.internet.defer import Deferred  # noqa: PLC0415
+    from twisted.python.failure import Failure  # noqa: PLC0415
+
+    ended: list[Failure | None] = []
+
+    def run() -> None:
+        running = Deferred.fromCoroutine(begin())
+        running.addBoth(ended.append)
+        running.addBoth(lambda _: reactor.running and reactor.stop())
+        reactor.addSystemEventTrigger("before", "shutdown", running.cancel)
+
+    reactor.callWhenRunning(run)
+    interrupted = []
+    reactor.addSystemEventTrigger(
+        "before", "shutdown", lambda: interrupted.append(not ended)
+    )
+    reactor.run()
+    if any(interrupted):
+        say("interrupted")
+        return INTERRUPTED
+    failure = ended[0]
+    if failure is not None:
+        failure.raiseException()
+    return 0
