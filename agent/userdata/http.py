@@ -60,7 +60,8 @@ class DirectHttp:
         connection = _Connection(reactor=self.reactor, seconds=seconds)
         agent = Agent.usingEndpointFactory(self.reactor, connection)
         exchange = Deferred.fromCoroutine(_exchange(agent, url, method, headers))
-        problem, reply = None, Reply(status=0)
+        problem: str | None = None
+        reply: Reply | None = None
         try:
             reply = await within(seconds, self.reactor, exchange)
         except TookTooLong:
@@ -75,10 +76,12 @@ class DirectHttp:
         ):
             problem = "the answer broke off, or is not HTTP"
         finally:
-            connection.abort()
+            # After a whole answer the agent closes it, without a fright to the server.
+            if reply is None:
+                connection.abort()
         if connection.overflown:
             problem = f"the answer is larger than {MAX_ANSWER} bytes"
-        if problem:
+        if problem or reply is None:
             # The text of what went wrong may hold some of the answer.
             raise SourceUnusable(f"{url}: {problem}") from None
         return reply

@@ -55,5 +55,5 @@ class TcpProbe:
             connection = await within(self.seconds, self.reactor, connecting)
         except (ConnectError, DNSLookupError, TookTooLong):
             return False
-        connection.transport.abortConnection()
+        connection.transport.loseConnection()
         return True

@@ -5,10 +5,12 @@ Servers on loopback that answer as a test tells them to, byte by byte.
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from attrs import define, field, frozen
+from twisted.internet import reactor
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -69,6 +71,16 @@ class FakeServer:
 
     def targets(self) -> list[str]:
         return [f"{asked.method} {asked.target}" for asked in self.asked]
+
+    async def gone(self) -> None:
+        """
+        Wait until nobody is connected any more; the test fails if somebody stays.
+        """
+        for _ in range(500):
+            if not self.connections:
+                return
+            await deferLater(reactor, 0.01, lambda: None)
+        pytest.fail("a connection was left open")
 
     def factory(self) -> Factory:
         return Factory.forProtocol(lambda: _Conversation(self))

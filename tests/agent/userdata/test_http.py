@@ -180,7 +180,7 @@ async def test_a_server_that_hangs(serve: Serve, http: DirectHttp, raw: bytes) -
     server = serve({"/x": raw})
     said = await objection(http, f"{server.base}/x", SHORT)
     assert said == "no whole answer within 0.2 s"
-    await gone(server)
+    await server.gone()
 
 
 @pytest_twisted.ensureDeferred
@@ -189,7 +189,7 @@ async def test_a_server_that_trickles(serve: Serve, http: DirectHttp) -> None:
     server.trickle = b"s"
     said = await objection(http, f"{server.base}/x", SHORT)
     assert said == "no whole answer within 0.2 s"
-    await gone(server)
+    await server.gone()
 
 
 @pytest.mark.parametrize(
@@ -227,15 +227,4 @@ async def test_it_can_be_cancelled(serve: Serve, http: DirectHttp) -> None:
     exchange.cancel()
     with pytest.raises(CancelledError):
         await exchange
-    await gone(server)
-
-
-async def gone(server: FakeServer) -> None:
-    """
-    Wait until the server has no connection any more; the test fails if it keeps one.
-    """
-    for _ in range(500):
-        if not server.connections:
-            return
-        await deferLater(reactor, 0.01, lambda: None)
-    pytest.fail("the connection was left open")
+    await server.gone()

@@ -11,7 +11,9 @@ import pytest_twisted
 
 from cvmpair_agent.userdata.azure import Azure
 from cvmpair_agent.userdata.cloudstack import CloudStack
+from cvmpair_agent.userdata.drive import drive
 from cvmpair_agent.userdata.ec2 import Ec2
+from cvmpair_agent.userdata.exchange import Reply
 from cvmpair_agent.userdata.gce import Gce, GceCernVm
 from cvmpair_agent.userdata.http import DirectHttp
 from cvmpair_agent.userdata.metadata import MetadataSource
@@ -211,6 +213,19 @@ async def test_ec2_without_tokens(
     assert data.data == DATA
     assert "x-aws-ec2-metadata-token" not in server.asked[1].headers
     assert server.asked[1].headers["host"] == server.base.removeprefix("http://")
+
+
+def test_ec2_does_not_wait_long_for_a_token() -> None:
+    asked = []
+
+    class Hanging:
+        async def fetch(self, url: str, *, seconds: float = 10.0, **_: object) -> Reply:
+            asked.append((url.rpartition("/")[2], seconds))
+            raise SourceUnusable(f"{url}: no whole answer")
+
+    with pytest.raises(SourceUnusable):
+        drive(Ec2(Hanging()).look())
+    assert asked == [("token", 2.0), ("user-data", 10.0)]
 
 
 # GCE

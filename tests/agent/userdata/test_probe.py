@@ -48,6 +48,7 @@ async def test_who_answers(serve: Serve, full: Address) -> None:
     answering = await probe.answering([*listening, refused, full])
     assert answering == listening
     assert there.asked == []
+    await there.gone()
 
 
 @pytest_twisted.ensureDeferred
@@ -64,6 +65,7 @@ def test_all_are_probed_at_the_same_time() -> None:
     ]
     memory.advance(PROBE_SECONDS)
     assert probing.result == frozenset()
+    assert all(connector.stoppedConnecting for connector in memory.connectors)
     assert memory.getDelayedCalls() == []
 
 
@@ -76,6 +78,7 @@ def test_it_can_be_cancelled() -> None:
     probing.result.trap(CancelledError)
     probing.addErrback(lambda _: None)
     assert memory.getDelayedCalls() == []
+    assert all(connector.stoppedConnecting for connector in memory.connectors)
 
 
 # The seam to the sources

@@ -209,6 +209,7 @@ def test_a_coroutine_that_waits_is_not_driven() -> None:
     async def wait() -> None:
         await Waiting()
 
+    waiting = wait()
     with pytest.raises(RuntimeError, match="must not wait"):
-        drive(wait())
+        drive(waiting)
     assert closed == [True]
