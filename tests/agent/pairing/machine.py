@@ -119,6 +119,7 @@ class Machine:
         self.asking = Asking(
             clock=self.clock,
             progress=LogProgress(stream=self.log, clock=self.clock),
+            seconds=1800.0,
             delays=delays,
         )
         self.pin = result_of(self.service.client.create_cluster()).pin

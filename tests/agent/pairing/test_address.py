@@ -57,7 +57,11 @@ def port() -> Iterator[int]:
 
 
 def asking(clock: Clock) -> Asking:
-    return Asking(seconds=1800.0, clock=clock, progress=LogProgress(stream=Terminal(), clock=clock))
+    return Asking(
+        seconds=1800.0,
+        clock=clock,
+        progress=LogProgress(stream=Terminal(), clock=clock),
+    )
 
 
 @pytest_twisted.ensureDeferred
