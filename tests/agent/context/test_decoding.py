@@ -172,6 +172,12 @@ def test_nested_messages_have_an_end() -> None:
         decode(data)
 
 
+def test_content_types_have_an_end() -> None:
+    header = b"Content-Type: multipart/mixed" + b";\n ;" * 150_000
+    with pytest.raises(ContextWrong, match="Content-Type"):
+        decode(b"MIME-Version: 1.0\n" + header + b"\n\n")
+
+
 wrappers = st.sampled_from(
     [
         gzip.compress,

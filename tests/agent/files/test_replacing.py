@@ -139,15 +139,33 @@ def test_only_regular_files(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "directory").mkdir()
     (tmp_path / "link").symlink_to("file")
-    os.mkfifo(tmp_path / "pipe")
-    for name in ["directory", "link", "pipe", "missing"]:
+    for name in ["directory", "link", "missing"]:
         with pytest.raises(OSError):  # noqa: PT011  any
             replace_file(tmp_path / name, b"new")
         with pytest.raises(OSError):  # noqa: PT011
             read_file(tmp_path / name)
     assert (tmp_path / "file").read_bytes() == b"old"
     assert (tmp_path / "link").is_symlink()
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    # In a process of its own, as it would wait for ever.
+    code = (
+        "import sys; from pathlib import Path; "
+        "from cvmpair_agent.files.replacing import read_file; "
+        "read_file(Path(sys.argv[1]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, pipe],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert run.stderr.splitlines()[-1] == "OSError: not a regular file"
 
 
 def test_no_huge_files(path: Path) -> None:
