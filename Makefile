@@ -32,7 +32,7 @@ ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
 test-packages: .venv/installed-test
-	@tools/need-packages curl strace faketime openssl wrk
+	@tools/need-packages curl strace faketime openssl wrk genisoimage dosfstools mtools
 	@tools/need-browser $(BIN)/playwright
 
 clean:

@@ -31,13 +31,13 @@ def read_file(image: Image, path: PurePosixPath, limit: int) -> bytes | None:
     :raises VolumeUnreadable: if the file is too large or its end is missing.
     :raises Exception: of any kind, if the file system is damaged.
     """
-    # It warns of the smallest flaws, such as one disk that was not unmounted.
+    # It warns on the way of the smallest flaws, such as a disk that was in use.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fat = PyFat()
         fat.set_fp(image)
-    entry = _find(fat, path)
-    return None if entry is None else _read(fat, entry, limit)
+        entry = _find(fat, path)
+        return None if entry is None else _read(fat, entry, limit)
 
 
 def _find(fat: Any, path: PurePosixPath) -> Any:
