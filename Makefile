@@ -25,14 +25,14 @@ check: .venv/installed-test
 	@tools/check-changelog $(BIN)/towncrier
 
 bench: .venv/installed-test
-	@tools/need-packages wrk
+	@tools/need-packages time wrk
 	$(BIN)/python -m bench
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
 test-packages: .venv/installed-test
-	@tools/need-packages curl strace faketime openssl wrk genisoimage dosfstools mtools
+	@tools/need-packages curl strace faketime openssl time wrk genisoimage dosfstools mtools
 	@tools/need-browser $(BIN)/playwright
 
 clean:

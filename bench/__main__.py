@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import size, speed
-from bench.report import size_rows, speed_rows, surroundings, table
+from bench import agent, size, speed
+from bench.report import agent_rows, size_rows, speed_rows, surroundings, table
 from bench.servers import WrongAnswer
 
 
@@ -41,6 +41,7 @@ def main() -> None:
         rows = speed_rows(
             speed.measure(directory, seconds=given.seconds, repetitions=runs)
         )
+        rows += agent_rows(agent.measure(directory, repetitions=2 * runs))
         rows += size_rows(
             size.measure(directory, clusters=given.clusters, repetitions=runs)
         )

@@ -7,13 +7,14 @@ import platform
 import sqlite3
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 from attrs import frozen
 
+from bench.agent import Weight
 from bench.load import CONNECTIONS
 from bench.size import Size
 from bench.speed import Comparison, Speed
@@ -23,6 +24,8 @@ GET_TARGET = 0.4
 POST_TARGET = 0.2
 MEMORY_TARGET = 600
 MEMORY_TARGET_CLUSTERS = 1_000_000
+AGENT_TARGETS = {"pair": (0.8, 64), "apply": (0.15, None), "source": (0.15, None)}
+"""For each command, the seconds and the MB that it may take."""
 
 _HEAD = ("measured", "median", "spread", "in numbers", "target", "reached")
 
@@ -111,6 +114,38 @@ def size_rows(size: Size) -> list[Row]:
         ),
         Row(f"start to first answer with {what}", size.seconds, "{:.2f} s"),
     ]
+
+
+def agent_rows(weights: Mapping[str, Weight]) -> list[Row]:
+    """
+    Return what the agent takes, below what ``sh`` and ``curl`` take.
+    """
+    shell = weights["sh"]
+    rows = [_duration("`sh` and `curl` pair as a worker", shell, None)]
+    for name, (seconds, memory) in AGENT_TARGETS.items():
+        weight = weights[name]
+        rows.append(_duration(f"`cvmpair-agent {name}`", weight, seconds))
+        if memory is not None:
+            rows.append(
+                Row(
+                    f"largest resident set of `cvmpair-agent {name}`",
+                    weight.memory,
+                    "{:.0f} MB",
+                    at_most=memory,
+                )
+            )
+    return rows
+
+
+def _duration(what: str, weight: Weight, at_most: float | None) -> Row:
+    memory = median(weight.memory)
+    return Row(
+        f"start to end of {what}",
+        weight.seconds,
+        "{:.3f} s",
+        f"{memory:.0f} MB",
+        at_most=at_most,
+    )
 
 
 def table(rows: Sequence[Row]) -> str:
