@@ -7,7 +7,6 @@ Twisted is loaded only for what needs the network: a machine boots faster withou
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,8 +15,8 @@ from cvmpair_agent.commands.source import source
 from cvmpair_agent.commands.status import status
 from cvmpair_agent.errors import AgentError
 from cvmpair_agent.options import Options, parse
-from cvmpair_agent.userdata.catalogue import Network
 from cvmpair_agent.userdata.drive import drive
+from cvmpair_agent.userdata.machine import Network
 
 INTERRUPTED = 130
 """The exit code of what was ended from outside, as shells have it for ``SIGINT``."""
@@ -40,6 +39,8 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
+        import traceback  # noqa: PLC0415
+
         # Its text may hold anything, the PIN for one.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         say(

@@ -2,7 +2,7 @@
 What the machine knows by itself: its record, its files, and local sources.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cvmpair_agent.context.cluster import ClusterContext
 from cvmpair_agent.errors import AgentError
@@ -11,12 +11,13 @@ from cvmpair_agent.files.patching import patch
 from cvmpair_agent.files.record import Record, read_record
 from cvmpair_agent.files.root import Root
 from cvmpair_agent.options import Options
-from cvmpair_agent.userdata.catalogue import Machine, Network, sources
+from cvmpair_agent.userdata.cloud_init import CloudInit
+from cvmpair_agent.userdata.context_file import ContextFile
 from cvmpair_agent.userdata.drive import drive
 from cvmpair_agent.userdata.injected import PATHS
-from cvmpair_agent.userdata.order import DEFAULT_ORDER
+from cvmpair_agent.userdata.machine import Machine, Network
 from cvmpair_agent.userdata.search import search
-from cvmpair_agent.userdata.source import Kind, Source
+from cvmpair_agent.userdata.source import Source
 
 Say = Callable[[str], object]
 """Tells people something, in one line."""
@@ -28,20 +29,21 @@ def sources_of(options: Options, network: Network | None) -> list[Source]:
 
     :raises ContextWrong: if the command line names one that there is not.
     """
-    order: Sequence[str] = options.source_order or DEFAULT_ORDER
-    context_file = options.context_file
-    if context_file is not None:
-        # Who names a file does not want to hear of another.
-        order = [Kind.FILE.value]
-        if context_file.is_absolute():
-            context_file = Root(options.root).locate(str(context_file))
+    root = Root(options.root)
+    if options.context_file is not None:
+        # Who names a file does not want to hear of another source.
+        path = options.context_file
+        if path.is_absolute():
+            path = root.locate(str(path))
+        return [ContextFile(path=path)]
+    # The rest is only loaded if it is needed: a machine that boots is in a hurry.
+    from cvmpair_agent.userdata.catalogue import sources  # noqa: PLC0415
+    from cvmpair_agent.userdata.order import DEFAULT_ORDER  # noqa: PLC0415
+
     machine = Machine(
-        root=Root(options.root),
-        context_file=context_file,
-        injected=options.injected_files or PATHS,
-        network=network,
+        root=root, injected=options.injected_files or PATHS, network=network
     )
-    return sources(machine, order)
+    return sources(machine, options.source_order or DEFAULT_ORDER)
 
 
 def own_record(root: Root, say: Say) -> Record | None:
@@ -84,9 +86,7 @@ def apply(options: Options, say: Say) -> None:
     record = own_record(Root(options.root), say)
     if record is None:
         raise AgentError("This machine has not paired; run `cvmpair-agent pair` first.")
-    order = [Kind.CLOUD_INIT.value]
-    machine = Machine(root=Root(options.root))
-    found = drive(search(sources(machine, order))).found
+    found = drive(search([CloudInit(root=Root(options.root))])).found
     if found is not None and not fits(record, found.cluster):
         raise AgentError(
             "The context has changed since this machine paired; run "

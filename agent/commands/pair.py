@@ -30,7 +30,7 @@ from cvmpair_agent.pairing.progress import Progress
 from cvmpair_agent.pairing.publishing import publish
 from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, READY
 from cvmpair_agent.pairing.waiting import wait_for_master
-from cvmpair_agent.userdata.catalogue import Network
+from cvmpair_agent.userdata.machine import Network
 from cvmpair_agent.userdata.own_address import Scope, address_from_metadata
 from cvmpair_agent.userdata.search import search
 

@@ -8,7 +8,7 @@ from cvmpair_agent.commands.local import Say, sources_of
 from cvmpair_agent.context.shell import export
 from cvmpair_agent.errors import AgentError
 from cvmpair_agent.options import Options
-from cvmpair_agent.userdata.catalogue import Network
+from cvmpair_agent.userdata.machine import Network
 from cvmpair_agent.userdata.search import Search, search
 
 

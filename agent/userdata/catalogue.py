@@ -5,10 +5,7 @@ Nothing here loads Twisted; what asks over the network is passed in.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
-
-from attrs import frozen
 
 from cvmpair_agent.disks.volumes import Volumes
 from cvmpair_agent.files.root import Root
@@ -21,46 +18,16 @@ from cvmpair_agent.userdata.context_file import ContextFile
 from cvmpair_agent.userdata.ec2 import LINK_LOCAL_IPV6, Ec2
 from cvmpair_agent.userdata.exchange import LINK_LOCAL, Http
 from cvmpair_agent.userdata.gce import Gce, GceCernVm
-from cvmpair_agent.userdata.injected import PATHS as INJECTED
 from cvmpair_agent.userdata.injected import Injected
 from cvmpair_agent.userdata.leases import dhcp_servers
-from cvmpair_agent.userdata.metadata import MetadataSource, Probe, Servers
+from cvmpair_agent.userdata.machine import Machine, Network
+from cvmpair_agent.userdata.metadata import MetadataSource, Servers
 from cvmpair_agent.userdata.nocloud import NoCloud
 from cvmpair_agent.userdata.opennebula import OpenNebula
 from cvmpair_agent.userdata.openstack import OpenStack
 from cvmpair_agent.userdata.order import DEFAULT_ORDER, in_order
 from cvmpair_agent.userdata.source import Kind, Source
 from cvmpair_agent.userdata.vsphere import VSphere
-
-
-@frozen(kw_only=True)
-class Network:
-    """
-    What metadata servers are asked with.
-
-    :ivar server: the base address of the one server to ask, instead of those where
-        clouds have theirs.
-    """
-
-    http: Http
-    probe: Probe
-    server: str | None = None
-
-
-@frozen(kw_only=True)
-class Machine:
-    """
-    What sources look at.
-
-    :ivar context_file: where the one that the command line names is, if it names one.
-    :ivar injected: the paths on the machine where a cloud may have put user data.
-    :ivar network: nothing if no metadata server is to be asked.
-    """
-
-    root: Root
-    context_file: Path | None = None
-    injected: Sequence[str] = INJECTED
-    network: Network | None = None
 
 
 def _link_local(_: Root) -> Sequence[str]:

@@ -10,9 +10,9 @@ from typing import Final
 
 from cvmpair_agent.errors import ContextWrong
 from cvmpair_agent.userdata.address import address_of
-from cvmpair_agent.userdata.catalogue import Network
 from cvmpair_agent.userdata.ec2 import Ec2
 from cvmpair_agent.userdata.exchange import LINK_LOCAL, get
+from cvmpair_agent.userdata.machine import Network
 from cvmpair_agent.userdata.source import SourceUnusable
 
 

@@ -14,10 +14,11 @@ from twisted.internet import reactor
 from cvmpair_agent.errors import ContextWrong
 from cvmpair_agent.files.root import Root
 from cvmpair_agent.userdata.address import Address
-from cvmpair_agent.userdata.catalogue import KINDS, Machine, Network, sources
+from cvmpair_agent.userdata.catalogue import KINDS, sources
 from cvmpair_agent.userdata.drive import drive
 from cvmpair_agent.userdata.exchange import Reply
 from cvmpair_agent.userdata.http import DirectHttp
+from cvmpair_agent.userdata.machine import Machine, Network
 from cvmpair_agent.userdata.probe import TcpProbe
 from cvmpair_agent.userdata.search import search
 from cvmpair_agent.userdata.source import Kind
