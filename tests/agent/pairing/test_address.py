@@ -81,7 +81,7 @@ async def test_a_service_that_cannot_be_reached() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_service_that_is_never_reached() -> None:
     progress = LogProgress(stream=Terminal(), clock=reactor)
-    once = Asking(clock=reactor, progress=progress, tries=1)
+    once = Asking(clock=reactor, progress=progress, tries=1, seconds=20)
     with pytest.raises(Unreachable, match="refuses connections"):
         await own_address(once, reactor, "http://127.0.0.1:1", Wish())
 
