@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock, deferLater
@@ -70,6 +71,20 @@ async def test_the_address_from_which_the_service_is_reached(
     url = f"http://{host}:{port}/path"
     assert await address_towards(reactor, url) == address
     assert await own_address(asking(reactor), reactor, url, Wish()) == address
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_left_open() -> None:
+    lost: Deferred[None] = Deferred()
+
+    class Visited(Protocol):
+        def connectionLost(self, _reason: object = None) -> None:
+            lost.callback(None)
+
+    listening = reactor.listenTCP(0, Factory.forProtocol(Visited))
+    await address_towards(reactor, f"http://127.0.0.1:{listening.getHost().port}")
+    await lost.addTimeout(10, reactor)
+    await listening.stopListening()
 
 
 @pytest_twisted.ensureDeferred
