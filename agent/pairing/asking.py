@@ -9,7 +9,7 @@ from typing import TypeVar
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from cvmpair.client.errors import NoAnswer, Refused, RetryLater, Untrusted
+from cvmpair.client.errors import ClientError, NoAnswer, RetryLater, Untrusted
 from cvmpair.core.backoff import steady
 from cvmpair.core.budget import DELAY, JITTER, TRIES
 from cvmpair.core.polling import Budget, GaveUp, NotYet, poll
@@ -92,7 +92,7 @@ class Asking:
             raise NotYet(
                 f"the service asks for patience: {error.reason}", error.retry_after
             ) from None
-        except Refused as error:
+        except ClientError as error:
             raise AgentError(str(error)) from None
         except NotYet:
             self._answered = True

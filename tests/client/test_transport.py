@@ -38,13 +38,17 @@ def serve() -> Iterator[Serve]:
     """
     ports: list[IListeningPort] = []
 
-    def listen(what: Resource | Factory, tls: Any = None) -> int:
+    def listen(
+        what: Resource | Factory, tls: Any = None, interface: str = "127.0.0.1"
+    ) -> int:
         factory = Site(what) if isinstance(what, Resource) else what
         factory.noisy = False
+        # What this one would log holds the PIN.
+        factory.log = lambda _request: None
         if tls is None:
-            port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+            port = reactor.listenTCP(0, factory, interface=interface)
         else:
-            port = reactor.listenSSL(0, factory, tls, interface="127.0.0.1")
+            port = reactor.listenSSL(0, factory, tls, interface=interface)
         ports.append(port)
         return port.getHost().port
 
@@ -109,6 +113,11 @@ def ca_file(tmp_path: Path) -> str:
 @pytest_twisted.ensureDeferred
 async def test_http(serve: Serve) -> None:
     assert await ask(f"http://127.0.0.1:{serve(FOUND)}")
+
+
+@pytest_twisted.ensureDeferred
+async def test_http_over_ipv6(serve: Serve) -> None:
+    assert await ask(f"http://[::1]:{serve(FOUND, interface='::1')}")
 
 
 @pytest_twisted.ensureDeferred

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock, deferLater
@@ -77,6 +78,20 @@ async def test_the_address_from_which_the_service_is_reached(
 
 
 @pytest_twisted.ensureDeferred
+async def test_nothing_is_left_open() -> None:
+    lost: Deferred[None] = Deferred()
+
+    class Visited(Protocol):
+        def connectionLost(self, _reason: object = None) -> None:
+            lost.callback(None)
+
+    listening = reactor.listenTCP(0, Factory.forProtocol(Visited))
+    await address_towards(reactor, f"http://127.0.0.1:{listening.getHost().port}")
+    await lost.addTimeout(10, reactor)
+    await listening.stopListening()
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_service_that_cannot_be_reached() -> None:
     with pytest.raises(NoAnswer, match="refuses connections"):
         await address_towards(reactor, "http://127.0.0.1:1")
@@ -85,7 +100,7 @@ async def test_a_service_that_cannot_be_reached() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_service_that_is_never_reached() -> None:
     progress = LogProgress(stream=Terminal(), clock=reactor)
-    once = Asking(seconds=1800.0, clock=reactor, progress=progress, tries=1)
+    once = Asking(clock=reactor, progress=progress, tries=1, seconds=20)
     with pytest.raises(Unreachable, match="refuses connections"):
         await own_address(once, reactor, "http://127.0.0.1:1", Wish())
 

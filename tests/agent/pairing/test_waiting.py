@@ -133,9 +133,13 @@ def test_a_service_that_never_says_a_thing(machine: Machine) -> None:
 
 
 def test_a_service_that_said_something_once(machine: Machine) -> None:
+    def unreachable_later() -> None:
+        if machine.service.asked[-1] == "key master_ip":
+            unreachable()
+
     machine.add(MASTER_READY, READY)
+    machine.service.fault = unreachable_later
     running = waiting(machine)
-    machine.service.fault = unreachable
     machine.pass_time(running)
     assert type(running.error) is NotInTime
 
