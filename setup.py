@@ -37,6 +37,7 @@ setup(
         "cvmpair.web": ["assets/*"],
         "twisted.plugins": ["cvmpair_plugin.py"],
     },
+    entry_points={"console_scripts": ["cvmpair=cvmpair.cli:main"]},
     install_requires=[
         # 26.4 is the first with tls: endpoints; it has the fixes of all request
         # smuggling reports up to then.
