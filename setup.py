@@ -45,6 +45,8 @@ setup(
         "klein>=24.8,<27",
         # Klein takes any Werkzeug, and has broken with new ones before.
         "werkzeug>=3.1,<4",
+        # The agent and the command line ask with it.
+        "treq>=26.7",
         "attrs>=25.1",
         "zope-interface>=8",
     ],
@@ -58,7 +60,6 @@ setup(
             "pytest-twisted>=1.14.3",
             "ruff>=0.17",
             "towncrier>=26",
-            "treq>=26.7",
         ]
     },
 )

@@ -1,0 +1,203 @@
+"""
+The treq client of the API.
+
+It works with the original service too, so it asks for nothing that that one lacks.
+"""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.iweb import IResponse
+
+from cvmpair.client.answers import Answer, read_answer
+from cvmpair.client.errors import NoAnswer
+from cvmpair.client.failures import no_answer
+from cvmpair.core.errors import ClusterNotFound, KeyExists, KeyNotFound
+from cvmpair.core.names import is_pin, key_name
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+TEXT: Final = "text/plain"
+
+TIMEOUT: Final = 15.0
+"""The seconds that an exchange may take, from the look-up of the name to the last
+byte of the answer."""
+
+
+class TreqLike(Protocol):
+    """
+    What is used of :class:`treq.client.HTTPClient`.
+    """
+
+    def request(self, method: str, url: str, **options: Any) -> Deferred[Any]:
+        """
+        Send a request.
+        """
+
+
+@frozen(kw_only=True)
+class NewCluster:
+    """
+    What the service says about a cluster that it has created.
+
+    :ivar creation_time: as the service writes it (RFC 3339).
+    :ivar expiration_time: likewise; the original service does not say.
+    """
+
+    pin: str = field(repr=False)
+    creation_time: str
+    expiration_time: str | None
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+@define(eq=False, kw_only=True)
+class PairingClient:
+    """
+    Asks the service, each time once.
+
+    Every method raises :class:`~cvmpair.client.errors.RetryLater` or its
+    :class:`~cvmpair.client.errors.NoAnswer` if asking again makes sense, and
+    :class:`~cvmpair.client.errors.Refused` or
+    :class:`~cvmpair.client.errors.Untrusted` if it does not.
+
+    :ivar base_url: where the service is; what precedes ``/api/v1``.
+    :ivar timeout: the seconds that an exchange may take as a whole.
+    """
+
+    base_url: str = field(converter=_without_slash)
+    http: TreqLike = field(repr=False)
+    clock: IReactorTime = field(repr=False)
+    timeout: float = TIMEOUT
+
+    @base_url.validator
+    def _check_base_url(self, _attribute: Any, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in url:
+            raise ValueError("The service's URL is http://HOST[:PORT] or https://….")
+
+    async def create_cluster(self) -> NewCluster:
+        """
+        Have the service create a cluster.
+        """
+        answer = await self._ask("POST", "", JSON)
+        answer.expect(HTTPStatus.CREATED)
+        members = answer.members()
+        pin, created = members.get("pin"), members.get("creation_time")
+        expires = members.get("expiration_time")
+        if not isinstance(pin, str) or not is_pin(pin) or not isinstance(created, str):
+            raise answer.not_ours()
+        return NewCluster(
+            pin=pin,
+            creation_time=created,
+            expiration_time=expires if isinstance(expires, str) else None,
+        )
+
+    async def has_cluster(self, pin: str) -> bool:
+        """
+        Say whether a cluster has this PIN.
+
+        "No" is final, so it takes an answer that only a pairing service gives.
+        """
+        answer = await self._ask("GET", _cluster(pin), JSON)
+        answer.expect(HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        if answer.status != HTTPStatus.OK:
+            if answer.media_type not in {JSON, PROBLEM}:
+                raise answer.not_ours()
+            return False
+        if answer.members().get("pin") != pin:
+            raise answer.not_ours()
+        return True
+
+    async def key(self, pin: str, name: str) -> str:
+        """
+        Return the value of a key.
+
+        :raises KeyNotFound: if there is none; or no such cluster, for the original
+            service answers the same then.
+        :raises ClusterNotFound: if the cluster is gone for certain.
+        """
+        answer = await self._ask("GET", f"{_cluster(pin)}/keys/{key_name(name)}", TEXT)
+        answer.expect(HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise KeyNotFound
+        if answer.status == HTTPStatus.GONE:
+            raise ClusterNotFound
+        return answer.line(name)
+
+    async def add_key(self, pin: str, name: str, value: str) -> None:
+        """
+        Add a key.
+
+        :raises KeyExists: if there is one of this name.
+        :raises ClusterNotFound: if no cluster has this PIN.
+        """
+        key = {"key": key_name(name), "value": value}
+        answer = await self._ask("POST", f"{_cluster(pin)}/keys", JSON, key)
+        answer.expect(
+            HTTPStatus.CREATED,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.GONE,
+        )
+        if answer.status == HTTPStatus.CONFLICT:
+            raise KeyExists
+        if answer.status != HTTPStatus.CREATED:
+            raise ClusterNotFound
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        accept: str,
+        content: Mapping[str, str] | None = None,
+    ) -> Answer:
+        exchange = self._exchange(method, path, accept, content)
+        asking = Deferred.fromCoroutine(exchange)
+        return await asking.addTimeout(self.timeout, self.clock, _timed_out)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        accept: str,
+        content: Mapping[str, str] | None,
+    ) -> Answer:
+        url = f"{self.base_url}/api/v1/clusters{path}"
+        headers = {"Accept": accept, "User-Agent": "cvmpair"}
+        if content is not None:
+            headers["Content-Type"] = JSON
+        try:
+            response: IResponse = await self.http.request(
+                method,
+                url,
+                headers=headers,
+                data=None if content is None else json.dumps(content).encode(),
+                allow_redirects=False,
+                unbuffered=True,
+                # Without it treq imports the global one.
+                reactor=self.clock,
+            )
+            return await read_answer(response, url)
+        except Exception as failed:
+            # What failed may quote the URL, and with it the PIN.
+            raise no_answer(failed) from None
+
+
+def _cluster(pin: str) -> str:
+    if not is_pin(pin):
+        raise ValueError("A PIN has 12 lower-case letters and digits.")
+    return f"/{pin}"
+
+
+def _timed_out(_failed: Answer | Failure, timeout: float) -> Answer:
+    raise NoAnswer(f"it gave no whole answer within {timeout:g} s")

@@ -1,0 +1,52 @@
+"""
+Why there is no result, by what whoever asked can do about it.
+
+What the service says about clusters and keys are the errors of
+:mod:`cvmpair.core.errors`. No text here holds a PIN, a value or the path of a URL.
+"""
+
+
+class ClientError(Exception):
+    """
+    The parent of them all.
+    """
+
+
+class RetryLater(ClientError):
+    """
+    It may be better the next time.
+
+    :ivar reason: why, as part of a sentence.
+    :ivar retry_after: how many seconds the service wants to be left alone, if it
+        said so.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class NoAnswer(RetryLater):
+    """
+    The service could not be reached, or said nothing.
+    """
+
+
+class Refused(ClientError):
+    """
+    It will not be better the next time: the answer is a refusal, or none of a
+    pairing service.
+
+    :ivar status: the status of the answer.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Untrusted(ClientError):
+    """
+    The certificate of the service is not one that can be trusted.
+    """
