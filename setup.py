@@ -49,6 +49,10 @@ setup(
         "treq>=26.7",
         "attrs>=25.1",
         "zope-interface>=8",
+        # The agent reads disks by these. Of pyfatfs only PyFat.py is imported: the rest
+        # needs fs, which does not work without setuptools < 82 (pkg_resources).
+        "pycdlib>=1.22,<2",
+        "pyfatfs>=1.1,<2",
     ],
     extras_require={
         "test": [
