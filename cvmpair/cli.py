@@ -54,7 +54,9 @@ class Parser(argparse.ArgumentParser):
         unknown = re.findall(r"(?<!\S)--[a-z-]+", message)
         if message.startswith("unrecognized arguments"):
             message = f"unexpected words {' '.join(unknown)}".rstrip()
-        message = re.sub(r": '.*?'(?= \(choose|$)", "", message, flags=re.DOTALL)
+        message = re.sub(
+            r""":? (['"]).*?\1(?= \(choose from|$)""", "", message, flags=re.DOTALL
+        )
         self.exit(2, f"cvmpair: {message}; see {self.prog} --help\n")
 
 
@@ -104,7 +106,8 @@ def _add_service(command: Parser) -> None:
 def _add_context(command: Parser) -> None:
     pins = command.add_mutually_exclusive_group(required=True)
     pins.add_argument(
-        "--pin", help="the PIN; everybody on this computer can see it, so better:"
+        "--pin",
+        help="the PIN; other users of this computer may see it here, so rather:",
     )
     pins.add_argument(
         "--pin-file",

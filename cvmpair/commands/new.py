@@ -20,7 +20,7 @@ async def create_cluster(reactor: Any, url: str, ca_file: str | None) -> NewClus
     :raises AgentError: if there is none, with the exit code for it.
     """
     try:
-        http = http_client(reactor, url, ca_file)
+        http: Any = http_client(reactor, url, ca_file)
     except ValueError as wrong:
         raise ContextWrong(str(wrong)) from None
     client = PairingClient(base_url=url, http=http, clock=reactor)

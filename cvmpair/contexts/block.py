@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from cvmpair.core.names import PIN_LENGTH, is_pin
 from cvmpair_agent.context.cluster import Role
-from cvmpair_agent.context.grammar import BEGIN, END, parse
+from cvmpair_agent.context.grammar import BEGIN, END
 from cvmpair_agent.errors import ContextWrong
 
 _is_service_url = re.compile(
@@ -130,49 +130,34 @@ def carve(text: str) -> Carved:
     More blocks, which no reader minds, and end markers without a beginning, at which
     the original parser stops for good, are left out.
     """
-    before, lines, after = _cut(text)
-    if lines is None:
-        return Carved(before=_without_ends(text), lines=None)
-    warnings: tuple[str, ...] = () if after is not None else (WITHOUT_END,)
-    following = [""]
-    while after is not None:
-        between, more, after = _cut(after)
-        following.append(_without_ends(between))
-        if more is not None and MORE_BLOCKS not in warnings:
-            warnings += (MORE_BLOCKS,)
+    before: list[str] = []
+    block: list[str] = []
+    after: list[str] = []
+    blocks, inside = 0, False
+    for line in _lines(text):
+        mark = line.strip()
+        if mark == BEGIN and not inside:
+            blocks, inside = blocks + 1, True
+        elif mark == END:
+            inside = False
+        elif not inside:
+            (after if blocks else before).append(line)
+        elif blocks == 1 and mark != BEGIN:
+            block.append(mark)
     return Carved(
-        before=_without_ends(before),
-        lines=lines,
-        after="".join(following),
-        warnings=warnings,
+        before="".join(before),
+        lines=tuple(block) if blocks else None,
+        after="".join(after),
+        warnings=(WITHOUT_END,) * inside + (MORE_BLOCKS,) * (blocks > 1),
     )
 
 
-def _cut(text: str) -> tuple[str, tuple[str, ...] | None, str | None]:
+def _lines(text: str) -> list[str]:
     """
-    Return what precedes the first block, its lines, and what follows it; the latter
-    two are None if they are not there.
+    Return the lines with their newlines; :meth:`str.splitlines` knows other breaks.
     """
-    section = parse(text)
-    if section is None:
-        return text, None, None
-    lines = text.split("\n")
-    before = "".join(f"{line}\n" for line in lines[: section.begin - 1])
-    if section.end is None:
-        # After the last line break there is no line.
-        inner = text.removesuffix("\n").split("\n")[section.begin :]
-        after = None
-    else:
-        inner = lines[section.begin : section.end - 1]
-        after = "\n".join(lines[section.end :])
-    return before, tuple(line.strip() for line in inner), after
-
-
-def _without_ends(text: str) -> str:
-    if END not in text:
-        return text
-    kept = [line for line in text.split("\n") if line.strip() != END]
-    return "\n".join(kept)
+    *lines, last = text.split("\n")
+    return [f"{line}\n" for line in lines] + [last] * bool(last)
 
 
 def _with_newline(text: str) -> str:

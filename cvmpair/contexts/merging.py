@@ -16,6 +16,7 @@ from cvmpair.contexts.mime import (
     Part,
     cloud_init_type,
     compose,
+    content,
     read_message,
     type_of,
 )
@@ -98,24 +99,32 @@ def _into_multipart(base: bytes, boundary: str, assignment: Assignment) -> Conte
     cut = Multipart.cut(base, boundary)
     lines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    parts: list[bytes] = []
+    others: list[Part] = []
+    kept: list[bytes] = []
     for raw in cut.parts:
-        message = message_from_bytes(raw)
+        message = message_from_bytes(content(raw))
         payload = b"" if message.is_multipart() else unwrap(_payload(message))
         carved = carve(_text(payload))
         if carved.lines is None:
-            parts.append(raw)
+            kept.append(raw)
             continue
         lines = lines or carved.lines
         warnings += carved.warnings
-        if carved.rest.strip():
-            rest = _bytes(carved.rest)
-            type_ = message.get_content_type()
-            if not type_.startswith("text/") or type_ in {UCERNVM, DEFAULT_TYPE}:
-                type_ = type_of(rest)
-            parts.append(Part(type=type_, data=rest).render(boundary))
-    block = Part(type=UCERNVM, data=_bytes(assignment.block(lines))).render(boundary)
-    return Context(data=evolve(cut, parts=(block, *parts)).render(), warnings=warnings)
+        rest = _bytes(carved.rest)
+        if rest.strip():
+            others.append(Part(type=_type_beside(message, rest), data=rest))
+    block = Part(type=UCERNVM, data=_bytes(assignment.block(lines)))
+    return Context(data=cut.with_parts([block, *others], kept), warnings=warnings)
+
+
+def _type_beside(message: "Message[str, str]", rest: bytes) -> str:
+    """
+    Return the type of what stood beside a block in its part.
+    """
+    declared = message.get_content_type()
+    if declared.startswith("text/") and declared not in {UCERNVM, DEFAULT_TYPE}:
+        return declared
+    return type_of(rest)
 
 
 def _checked(context: Context, assignment: Assignment) -> Context:

@@ -6,9 +6,10 @@ that the parser of CernVM's bootloader, which looks at lines and decodes nothing
 finds the block.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from email import message_from_bytes
 from email.message import Message
+from io import BytesIO
 from typing import Final
 
 from attrs import field, frozen
@@ -88,19 +89,20 @@ class Part:
         ).encode() + data
 
 
-def compose(parts: list[Part]) -> bytes:
+def compose(parts: Sequence[Part]) -> bytes:
     """
     Return a message of several parts.
     """
-    delimiter = f"--{BOUNDARY}".encode()
-    return (
+    head = (
         f'Content-Type: multipart/mixed; boundary="{BOUNDARY}"\nMIME-Version: 1.0\n\n'
-    ).encode() + b"".join(
-        [
-            *[delimiter + b"\n" + part.render(BOUNDARY) + b"\n" for part in parts],
-            delimiter + b"--\n",
-        ]
     )
+    empty = Multipart(
+        boundary=BOUNDARY,
+        head=head.encode(),
+        parts=(),
+        tail=_delimiter(BOUNDARY) + b"--\n",
+    )
+    return empty.with_parts(parts, ())
 
 
 def read_message(data: bytes) -> "Message[str, str] | None":
@@ -116,10 +118,10 @@ def read_message(data: bytes) -> "Message[str, str] | None":
 @frozen(kw_only=True)
 class Multipart:
     """
-    A message of several parts, cut at its boundaries; nothing of it is changed.
+    A message of several parts, cut before its boundaries; nothing of it is changed.
 
     :ivar head: the headers, and what stands before the first boundary.
-    :ivar parts: each with its headers, as it stands there.
+    :ivar parts: each with the boundary before it.
     :ivar tail: the last boundary and what follows it.
     """
 
@@ -133,35 +135,44 @@ class Multipart:
         """
         Cut the data of a message.
         """
-        delimiter = f"--{boundary}".encode("ascii", "surrogateescape")
+        delimiter = _delimiter(boundary)
         pieces: list[list[bytes]] = [[]]
-        lines = iter(_lines(data))
-        tail = delimiter + b"--\n"
+        tail = b""
+        lines = BytesIO(data)
         for line in lines:
             word = line.rstrip()
             if word == delimiter + b"--" and len(pieces) > 1:
-                tail = b"".join([line, *lines])
+                tail = line + lines.read()
             elif word == delimiter:
-                pieces.append([])
+                pieces.append([line])
             else:
                 pieces[-1].append(line)
-        head, *parts = [b"".join(piece) for piece in pieces]
-        return cls(
-            boundary=boundary, head=head, parts=tuple(map(_unbroken, parts)), tail=tail
-        )
+        head, *parts = map(b"".join, pieces)
+        return cls(boundary=boundary, head=head, parts=tuple(parts), tail=tail)
 
-    def render(self) -> bytes:
+    def with_parts(self, new: Sequence[Part], kept: Sequence[bytes]) -> bytes:
         """
-        Return the message.
+        Return the message with new parts, and after them some of its own.
         """
-        delimiter = f"--{self.boundary}".encode("ascii", "surrogateescape")
-        return b"".join(
-            [
-                self.head,
-                *[delimiter + b"\n" + part + b"\n" for part in self.parts],
-                self.tail,
-            ]
-        )
+        rendered = [_delimited(part, self.boundary) for part in new]
+        return b"".join([self.head, *rendered, *kept, self.tail])
+
+
+def content(part: bytes) -> bytes:
+    """
+    Return a part of :attr:`Multipart.parts` as a message: without the boundary before
+    it, and the line break that belongs to the one after it.
+    """
+    _, _, message = part.partition(b"\n")
+    return message.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _delimiter(boundary: str) -> bytes:
+    return f"--{boundary}".encode("ascii", "surrogateescape")
+
+
+def _delimited(part: Part, boundary: str) -> bytes:
+    return _delimiter(boundary) + b"\n" + part.render(boundary) + b"\n"
 
 
 def _travels(data: bytes, boundary: str) -> bool:
@@ -176,7 +187,7 @@ def _travels(data: bytes, boundary: str) -> bool:
         b"\0" not in data
         # It would be taken for a part of the line break before the boundary.
         and not data.endswith(b"\r")
-        and f"--{boundary}".encode("ascii", "surrogateescape") not in data
+        and _delimiter(boundary) not in data
     )
 
 
@@ -184,18 +195,3 @@ def _wrapped(data: bytes) -> bytes:
     from base64 import encodebytes  # noqa: PLC0415  rarely needed
 
     return encodebytes(data).removesuffix(b"\n")
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start) + 1 or len(data)
-        yield data[start:end]
-        start = end
-
-
-def _unbroken(part: bytes) -> bytes:
-    """
-    Return a part without the line break that belongs to the boundary after it.
-    """
-    return part.removesuffix(b"\n").removesuffix(b"\r")
