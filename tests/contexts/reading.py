@@ -12,7 +12,7 @@ OTHER_PIN = "0ldp1n0ldp1n"
 
 def original(data: bytes) -> dict[bytes, bytes]:
     """
-    Return what ``parse_user_data.cc`` prints and a shell then sets, without ``_UCONTEXT_``.
+    Return what ``parse_user_data.cc`` prints, without ``_UCONTEXT_``, the last of each.
 
     Only whole lines that equal the markers count, an end anywhere ends it for good, and
     a last line without a newline is lost.
