@@ -9,7 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,11 @@ from cvmpair import __version__, cli
 from cvmpair.contexts.formats import FORMATS
 from cvmpair_agent.context.cluster import ClusterContext, Role, cluster_of
 from cvmpair_agent.context.reading import read_section
+from cvmpair_agent.disks.volumes import Volumes
+from cvmpair_agent.files.root import Root
+from cvmpair_agent.userdata.nocloud import NoCloud
+from cvmpair_agent.userdata.opennebula import OpenNebula
+from cvmpair_agent.userdata.source import Source, UserData
 from tests.contexts.reading import PIN
 from tests.e2e.daemon import Daemon, environment, free_port
 from tests.logs import PINS
@@ -180,18 +185,50 @@ def test_the_printed_command_makes_a_disk(
         ["/bin/sh", "-c", command], check=True, cwd=tmp_path, capture_output=True
     )
     (image,) = tmp_path.glob("*.iso")
-    listed = subprocess.run(
-        ["isoinfo", "-R", "-f", "-i", image], check=True, capture_output=True
-    ).stdout.split()
-    label = subprocess.run(
-        ["isoinfo", "-d", "-i", image], check=True, capture_output=True
-    ).stdout
+    (tmp_path / "root/dev").mkdir(parents=True)
+    image.rename(tmp_path / "root/dev/sr0")
+    root = Root(tmp_path / "root")
+    volumes = Volumes(root)
+    source: Source = OpenNebula(volumes=volumes)
     if name == "nocloud":
-        assert sorted(listed) == [b"/meta-data", b"/user-data"]
-        assert b"Volume id: cidata\n" in label
-    else:
-        assert listed == [b"/context.sh"]
-        assert b"Volume id: CONTEXT\n" in label
+        source = NoCloud(root=root, volumes=volumes)
+        assert volumes.find("cidata")[0].has_label("cidata")
+        assert volumes.find()[0].read("meta-data") is not None
+    clusters = [read(found.data) for found in look(source) if found.data]
+    assert {(cluster.pin, cluster.role) for cluster in clusters} == {(PIN, Role.MASTER)}
+
+
+def test_a_nocloud_directory_is_a_seed(pin_file: Path, tmp_path: Path) -> None:
+    seed = tmp_path / "var/lib/cloud/seed/nocloud"
+    seed.parent.mkdir(parents=True)
+    words = ("--pin-file", pin_file, "--role=worker", "--format=nocloud")
+    # The second time it is there already.
+    for _ in range(2):
+        assert status("context", *words, "--output", seed) == 0
+    root = Root(tmp_path)
+    (found,) = look(NoCloud(root=root, volumes=Volumes(root)))
+    assert read(found.data).pin == PIN
+
+
+def look(source: Source) -> Sequence[UserData]:
+    """
+    Return what a source holds that waits for nothing.
+    """
+    with pytest.raises(StopIteration) as done:
+        source.look().send(None)
+    found: Sequence[UserData] = done.value.value
+    return found
+
+
+def test_an_old_file_is_never_half_written(pin_file: Path, tmp_path: Path) -> None:
+    place, same = tmp_path / "out", tmp_path / "same"
+    place.write_text("old")
+    same.hardlink_to(place)
+    words = ("--pin-file", pin_file, "--role=worker", "--output", place)
+    assert status("context", *words) == 0
+    # The new one took its name and left it as it was.
+    assert same.read_text() == "old"
+    assert read(place.read_bytes()).pin == PIN
 
 
 REFUSED: dict[str, list[str]] = {

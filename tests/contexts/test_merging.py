@@ -179,6 +179,15 @@ def test_the_block_of_a_message_is_never_in_base64() -> None:
         into(b"[ucernvm-begin]\nsesame=\xff\n[ucernvm-end]\n", mime=True)
 
 
+def test_a_text_that_holds_the_boundary() -> None:
+    script = (
+        b"#!/bin/sh\ncat <<E\n--==cvmpair-context==\n\nx\n--==cvmpair-context==--\nE\n"
+    )
+    data = into(script).data
+    check(data, WORKER)
+    assert parts(data)[1:] == [("text/x-shellscript", script)]
+
+
 @pytest.mark.parametrize("base", [CLOUD_CONFIG, SCRIPT, b"#include\nhttp://h/\n"])
 def test_what_a_block_would_break_does_not_stay_a_text(base: bytes) -> None:
     with pytest.raises(ContextWrong, match="--format mime"):
