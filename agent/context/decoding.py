@@ -6,6 +6,7 @@ cloud-init unwraps is unwrapped here too, so that one context serves both.
 """
 
 import binascii
+import re
 from codecs import BOM_UTF8
 from typing import Final
 
@@ -22,11 +23,18 @@ MAX_LAYERS: Final = 8
 MAX_MULTIPARTS: Final = 32
 """The most multiparts of one message; reading takes longer with each that is nested."""
 
+MAX_CONTENT_TYPE: Final = 8192
+"""The longest ``Content-Type`` of a part; reading takes its square."""
+
 GZIP_MAGIC: Final = b"\x1f\x8b"
 MARKER: Final = b"[ucernvm-begin]"
 MIME_HEADER: Final = b"mime-version:"
 MIME_HEADER_WITHIN: Final = 4096
 """Where cloud-init looks for it (``cloudinit/user_data.py``, ``convert_string``)."""
+
+_content_types = re.compile(
+    rb"^content-type:.*(?:\r?\n[ \t].*)*", re.IGNORECASE | re.MULTILINE
+).finditer
 
 
 def decode(data: bytes) -> str:
@@ -131,6 +139,10 @@ def _parts(data: bytes) -> list[bytes] | None:
     if data.lower().count(b"multipart/") > MAX_MULTIPARTS:
         raise ContextWrong(
             f"The user data has more than {MAX_MULTIPARTS} MIME multiparts."
+        )
+    if any(len(header[0]) > MAX_CONTENT_TYPE for header in _content_types(data)):
+        raise ContextWrong(
+            f"The user data has a Content-Type of more than {MAX_CONTENT_TYPE} bytes."
         )
     texts: list[bytes] = []
     try:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import subprocess
 import sys
+import tracemalloc
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -122,6 +123,17 @@ def test_a_bomb_does_not_go_off() -> None:
         decode(gzip.compress(b"#" + fits))
 
 
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(64 * MAX_SIZE))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ContextWrong, match="when decompressed"):
+            decode(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MAX_SIZE
+    finally:
+        tracemalloc.stop()
+
+
 def test_the_parts_of_a_bomb_are_one_bomb() -> None:
     half = gzip.compress(b"#" * (MAX_SIZE // 2 + 1))
     part = MIMEApplication(half, "gzip")
@@ -158,6 +170,12 @@ def test_nested_messages_have_an_end() -> None:
     data = b"MIME-Version: 1.0\n" + b"Content-Type: message/rfc822\n\n" * 5000
     with pytest.raises(ContextWrong, match="cannot be read"):
         decode(data)
+
+
+def test_content_types_have_an_end() -> None:
+    header = b"Content-Type: multipart/mixed" + b";\n ;" * 150_000
+    with pytest.raises(ContextWrong, match="Content-Type"):
+        decode(b"MIME-Version: 1.0\n" + header + b"\n\n")
 
 
 wrappers = st.sampled_from(

@@ -1,0 +1,116 @@
+"""
+What this machine learned when it paired, kept for its next boots.
+
+cloud-init writes its files anew at every boot, with the placeholder. The address is
+put into them again from here, without the network.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from cvmpair.core.names import is_pin
+from cvmpair_agent.context.cluster import Role
+from cvmpair_agent.context.host import check_host
+from cvmpair_agent.errors import AgentError
+from cvmpair_agent.files.replacing import create_file, read_file, sync_directory
+from cvmpair_agent.files.root import Root
+
+DIRECTORY: Final = "/var/lib/cvmpair-agent"
+PLACE: Final = f"{DIRECTORY}/pairing.json"
+FORMAT: Final = 1
+
+
+@frozen(kw_only=True)
+class Record:
+    """
+    A pairing that succeeded.
+
+    :ivar instance: the machine, as ``identify`` says; another one pairs for itself.
+    :ivar master: the address or name of the master.
+    :ivar ready: whether this machine, a master, has announced that it is ready.
+    """
+
+    instance: str
+    pin: str = field(repr=False)
+    role: Role
+    master: str
+    ready: bool = False
+
+
+def read_record(root: Root, warn: Callable[[str], object]) -> Record | None:
+    """
+    Return the record of a machine, or None if it has none that can be read.
+
+    :param warn: is told, in one line, if there is one that cannot.
+    """
+    try:
+        return _from_plain(json.loads(read_file(root.locate(PLACE))))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        # The text of these may quote what was read.
+        reason = "it is damaged, or of another version"
+    warn(f"{PLACE} is ignored, as if this machine had never paired: {reason}.")
+    return None
+
+
+def write_record(root: Root, record: Record) -> None:
+    """
+    Keep the record, readable for its owner only, instead of an earlier one.
+
+    :raises AgentError: if that fails; then the earlier one is there as it was.
+    """
+    try:
+        directory = root.locate(DIRECTORY)
+        _prepare(directory)
+        create_file(directory / Path(PLACE).name, _to_bytes(record))
+    except OSError as error:
+        raise AgentError(
+            f"{PLACE} could not be written: {error.strerror or error}."
+        ) from None
+
+
+def _prepare(directory: Path) -> None:
+    if not directory.is_dir():
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700)
+        sync_directory(directory.parent)
+    os.chmod(directory, 0o700)  # noqa: PTH101
+
+
+def _to_bytes(record: Record) -> bytes:
+    plain = {
+        "format": FORMAT,
+        "instance": record.instance,
+        "pin": record.pin,
+        "role": record.role.value,
+        "master": record.master,
+        "ready": record.ready,
+    }
+    return json.dumps(plain, indent=2).encode() + b"\n"
+
+
+def _from_plain(plain: Any) -> Record:
+    """
+    :raises ValueError, KeyError, TypeError: if it is no record.
+    """
+    types = {"instance": str, "pin": str, "role": str, "master": str, "ready": bool}
+    for name, type_ in types.items():
+        if not isinstance(plain[name], type_):
+            raise TypeError(name)
+    if plain["format"] != FORMAT or not is_pin(plain["pin"]):
+        raise ValueError
+    return Record(
+        instance=plain["instance"],
+        pin=plain["pin"],
+        role=Role(plain["role"]),
+        master=check_host(plain["master"]),
+        ready=plain["ready"],
+    )
