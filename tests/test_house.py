@@ -102,7 +102,7 @@ RESERVED: dict[str, set[str]] = {
         "cvmpair_agent.commands",
         "cvmpair_agent.main",
     },
-    "fcntl": {"cvmpair.snapshots"},
+    "fcntl": {"cvmpair.snapshots", "cvmpair_agent.pairing"},
     "time": {"cvmpair.service", "cvmpair_agent.main"},
     "socket": {"cvmpair_agent.pairing"},
     "threading": set(),

@@ -196,14 +196,14 @@ class _Body(Protocol):
     ended: Deferred[None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.ended = Deferred(lambda _: self._abort())
+        self.ended = Deferred(lambda _: self._close())
 
     def dataReceived(self, data: bytes) -> None:
         self.size += len(data)
         if self.size <= MAX_BODY:
             self.parts.append(data)
         elif not self.ended.called:
-            self._abort()
+            self._close()
             self.ended.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -214,8 +214,6 @@ class _Body(Protocol):
         else:
             self.ended.errback(reason)
 
-    def _abort(self) -> None:
-        # The answers of treq.testing come over a transport without it.
-        abort = getattr(self.transport, "abortConnection", None)
-        if abort is not None:
-            abort()
+    def _close(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()

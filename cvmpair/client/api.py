@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
+from hyperlink import URL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -36,7 +37,7 @@ class TreqLike(Protocol):
     What is used of :class:`treq.client.HTTPClient`.
     """
 
-    def request(self, method: str, url: str, **options: Any) -> Deferred[Any]:
+    def request(self, method: str, url: URL, **options: Any) -> Deferred[Any]:
         """
         Send a request.
         """
@@ -54,6 +55,16 @@ class NewCluster:
     pin: str = field(repr=False)
     creation_time: str
     expiration_time: str | None
+
+
+class _ReadyURL(URL):
+    """
+    A URL that is not encoded once more: hyperlink 21 takes an IPv6 address for a host
+    name then, and refuses it.
+    """
+
+    def to_uri(self) -> URL:
+        return self
 
 
 def _without_slash(url: str) -> str:
@@ -81,9 +92,14 @@ class PairingClient:
 
     @base_url.validator
     def _check_base_url(self, _attribute: Any, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in url:
-            raise ValueError("The service's URL is http://HOST[:PORT] or https://….")
+        try:
+            parts = urlsplit(url)
+            # An empty port is as good as none, but 0 is not.
+            known = parts.scheme in {"http", "https"} and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or not parts.hostname or "@" in url or not url.isascii():
+            raise ValueError("The service's URL is http(s)://HOST[:PORT], in ASCII.")
 
     async def create_cluster(self) -> NewCluster:
         """
@@ -179,7 +195,7 @@ class PairingClient:
         try:
             response: IResponse = await self.http.request(
                 method,
-                url,
+                _ReadyURL.from_text(url),
                 headers=headers,
                 data=None if content is None else json.dumps(content).encode(),
                 allow_redirects=False,

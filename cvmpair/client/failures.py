@@ -41,8 +41,12 @@ def no_answer(failed: BaseException) -> Exception:
     for kind, text in REASONS.items():
         if any(isinstance(reason, kind) for reason in found):
             return NoAnswer(text)
+    name = type(found[0]).__name__
+    if len(found) == 1:
+        # Not from the network: there was no request at all.
+        return ClientError(f"The service cannot be asked: {name}. This is a defect.")
     # Such as ParseError, which is no public name.
-    return NoAnswer(f"what it sends is no HTTP ({type(found[0]).__name__})")
+    return NoAnswer(f"what it sends is no HTTP ({name})")
 
 
 def _reasons(failed: BaseException) -> Iterator[BaseException]:

@@ -63,11 +63,13 @@ class Canned(Resource):
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(factory=dict)
+    requests: list[Request] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
         Resource.__init__(self)
 
     def render(self, request: Request) -> bytes:
+        self.requests.append(request)
         request.setResponseCode(self.status)
         for name, value in self.headers.items():
             request.setHeader(name, value)

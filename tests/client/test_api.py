@@ -307,12 +307,27 @@ def test_a_long_body_is_not_read(clock: Clock, status: int) -> None:
         "ftp://pairing.example",
         "http://",
         "http://enico1qq0oey:sesame@pairing.example",
+        "http://p\u00e4iring.example",
+        "http://pairing.example:sesame",
+        "http://pairing.example:0",
+        "http://[sesame",
     ],
 )
 def test_a_wrong_url(clock: Clock, url: str) -> None:
     with pytest.raises(ValueError, match="URL") as caught:
         client_of(None, clock, url)
     assert_no_secret(caught.value)
+
+
+def test_a_defect_is_none_of_the_network(clock: Clock) -> None:
+    class Broken:
+        def request(self, *_: object, **__: object) -> None:
+            raise TypeError("enico1qq0oey sesame")
+
+    error = failure_of(client_of(Broken(), clock).has_cluster(PIN))
+    assert type(error) is ClientError
+    assert "TypeError" in str(error)
+    assert_no_secret(error)
 
 
 def test_a_slash_at_the_end_of_the_url(clock: Clock) -> None:
