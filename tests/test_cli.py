@@ -10,7 +10,9 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -389,6 +391,31 @@ def test_a_service_that_is_another(daemon: Daemon) -> None:
     done = run("new", f"--service-url={daemon.url}/elsewhere")
     assert (done.returncode, done.stdout) == (1, b"")
     assert re.fullmatch(rb"cvmpair: [^\n]+\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(401, 5), (403, 5), (500, 1), (503, 1), (301, 1), (200, 1)]
+)
+def test_answers_that_are_no_cluster(answer: int, code: int) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(answer)
+            self.send_header("Location", "http://elsewhere.example/")
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"sesame")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        done = run("new", f"--service-url=http://127.0.0.1:{server.server_port}")
+        thread.join()
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert re.fullmatch(rb"cvmpair: [^\n]+\n", done.stderr)
+    assert b"sesame" not in done.stderr
 
 
 def test_a_ca_file_that_is_none() -> None:
