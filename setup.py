@@ -37,7 +37,12 @@ setup(
         "cvmpair.web": ["assets/*"],
         "twisted.plugins": ["cvmpair_plugin.py"],
     },
-    entry_points={"console_scripts": ["cvmpair-agent = cvmpair_agent.main:main"]},
+    entry_points={
+        "console_scripts": [
+            "cvmpair = cvmpair.cli:main",
+            "cvmpair-agent = cvmpair_agent.main:main",
+        ]
+    },
     install_requires=[
         # 26.4 is the first with tls: endpoints; it has the fixes of all request
         # smuggling reports up to then.

@@ -34,7 +34,13 @@ ROOMS: dict[str, set[str]] = {
     "twisted.plugins.cvmpair_plugin": set(),
     "cvmpair.client": set(),
     "cvmpair.contexts": {"cvmpair_agent.context", "cvmpair_agent.errors"},
-    "cvmpair.cli": {"cvmpair.client", "cvmpair.contexts", "cvmpair_agent.errors"},
+    "cvmpair.commands": {
+        "cvmpair.client",
+        "cvmpair.contexts",
+        "cvmpair_agent.context",
+        "cvmpair_agent.errors",
+    },
+    "cvmpair.cli": {"cvmpair.commands", "cvmpair.contexts", "cvmpair_agent.errors"},
     "cvmpair_agent.errors": set(),
     "cvmpair_agent.context": {"cvmpair_agent.errors"},
     "cvmpair_agent.files": {"cvmpair_agent.errors", "cvmpair_agent.context"},
@@ -91,6 +97,7 @@ RESERVED: dict[str, set[str]] = {
     "twisted.web": {"cvmpair.web", "cvmpair.client", "cvmpair_agent.userdata"},
     "treq": {"cvmpair.client", "cvmpair_agent.userdata"},
     "os": {
+        "cvmpair.cli",
         "cvmpair.snapshots",
         "cvmpair_agent.disks",
         "cvmpair_agent.files",

@@ -1,0 +1,3 @@
+"""
+What the words of the command line do, once they are parsed.
+"""

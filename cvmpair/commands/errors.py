@@ -1,0 +1,15 @@
+"""
+The errors of the operator's command that no agent has.
+"""
+
+from typing import ClassVar
+
+from cvmpair_agent.errors import AgentError
+
+
+class Denied(AgentError):
+    """
+    The service does not let this client do it.
+    """
+
+    exit_code: ClassVar[int] = 5

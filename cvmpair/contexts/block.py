@@ -1,0 +1,164 @@
+"""
+The ``ucernvm`` block of a context: taken out of a text, and written anew.
+
+What is written here is read by CernVM's ``parse_user_data.cc`` as well, which knows
+neither blanks around the markers nor carriage returns, and sourced by a shell after
+that. So the block is plain, and what goes into it needs no quotes.
+"""
+
+import re
+from typing import Final
+
+from attrs import field, frozen
+
+from cvmpair.core.names import PIN_LENGTH, is_pin
+from cvmpair_agent.context.cluster import Role
+from cvmpair_agent.context.grammar import BEGIN, END
+from cvmpair_agent.errors import ContextWrong
+
+_is_service_url = re.compile(
+    r"https?://[A-Za-z0-9.\-:\[\]]+(/[A-Za-z0-9._~%/\-]*)?"
+).fullmatch
+
+
+def service_url(text: str) -> str:
+    """
+    Return the base URL of a service, without a slash at its end.
+
+    :raises ContextWrong: if it is none, or one that a shell would not take as it is.
+    """
+    if not _is_service_url(text):
+        raise ContextWrong(
+            "The service URL must begin with https:// or http://, then a host, and "
+            "perhaps a port and a plain path."
+        )
+    return text.rstrip("/")
+
+
+def pin(text: str) -> str:
+    """
+    Return a PIN without the white space around it.
+
+    :raises ContextWrong: if it is none; the text does not say what it was.
+    """
+    word = text.strip()
+    if not is_pin(word):
+        raise ContextWrong(
+            f"This is not a PIN: it has {PIN_LENGTH} lower-case letters and digits."
+        )
+    return word
+
+
+@frozen(kw_only=True)
+class Assignment:
+    """
+    What a machine is told about its cluster.
+
+    :ivar service_url: None leaves the one of the base, or the agents' default.
+    """
+
+    pin: str = field(repr=False)
+    role: Role
+    service_url: str | None = None
+
+    def replaces(self, line: str) -> bool:
+        """
+        Say whether a line of an existing block must make way.
+        """
+        key = line.partition("=")[0].strip().lower()
+        return key in {"cvm_cluster_pin", "cvm_cluster_master"} or (
+            key == "cvm_service_url" and self.service_url is not None
+        )
+
+    def block(self, others: tuple[str, ...] = ()) -> str:
+        """
+        Return the block, with the lines of another that do not contradict it.
+        """
+        lines = [BEGIN, f"cvm_cluster_pin={self.pin}"]
+        if self.role is Role.MASTER:
+            lines.append("cvm_cluster_master=yes")
+        if self.service_url is not None:
+            lines.append(f"cvm_service_url={self.service_url}")
+        lines += [line for line in others if not self.replaces(line)]
+        return "\n".join([*lines, END, ""])
+
+
+@frozen(kw_only=True)
+class Carved:
+    """
+    A text without its block.
+
+    :ivar before: the text up to the block; all of it, if there is none.
+    :ivar lines: the lines between the markers, or None without a block.
+    :ivar warnings: in words for people.
+    """
+
+    before: str = field(repr=False)
+    lines: tuple[str, ...] | None = field(repr=False)
+    after: str = field(default="", repr=False)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rest(self) -> str:
+        """
+        What is left of the text.
+        """
+        return self.before + self.after
+
+    def around(self, block: str) -> str:
+        """
+        Return the text with a block where its own was, or at its end; with a newline
+        at the end of each line.
+        """
+        before, after = _with_newline(self.before), _with_newline(self.after)
+        return before + block + after
+
+
+WITHOUT_END: Final = (
+    f"The block of the base has no {END}: all after {BEGIN} is taken to be in it."
+)
+MORE_BLOCKS: Final = (
+    "The base has more than one block; only the first is read anywhere, and the others "
+    "are left out."
+)
+
+
+def carve(text: str) -> Carved:
+    """
+    Take the block out of a text.
+
+    More blocks, which no reader minds, and end markers without a beginning, at which
+    the original parser stops for good, are left out.
+    """
+    before: list[str] = []
+    block: list[str] = []
+    after: list[str] = []
+    blocks, inside = 0, False
+    for line in _lines(text):
+        mark = line.strip()
+        if mark == BEGIN and not inside:
+            blocks, inside = blocks + 1, True
+        elif mark == END:
+            inside = False
+        elif not inside:
+            (after if blocks else before).append(line)
+        elif blocks == 1 and mark != BEGIN:
+            block.append(mark)
+    return Carved(
+        before="".join(before),
+        lines=tuple(block) if blocks else None,
+        after="".join(after),
+        warnings=(WITHOUT_END,) * inside + (MORE_BLOCKS,) * (blocks > 1),
+    )
+
+
+def _lines(text: str) -> list[str]:
+    """
+    Return the lines with their newlines; :meth:`str.splitlines` knows other breaks.
+    """
+    *lines, last = text.split("\n")
+    return [f"{line}\n" for line in lines] + [last] * bool(last)
+
+
+def _with_newline(text: str) -> str:
+    return f"{text}\n" if text and not text.endswith("\n") else text
