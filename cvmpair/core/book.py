@@ -47,6 +47,16 @@ class Batch:
     clusters: Mapping[str, Cluster | None]
     journal: Mapping[str, int]
 
+    def followed_by(self, later: "Batch") -> "Batch":
+        """
+        Return both as one.
+        """
+        return Batch(
+            version=later.version,
+            clusters={**self.clusters, **later.clusters},
+            journal={**self.journal, **later.journal},
+        )
+
 
 class ClusterBook:
     """

@@ -5,23 +5,35 @@ One flush at a time; what changes meanwhile goes into the next one, so many
 writers share one synchronisation of the disk. There are two policies for one
 mechanism: ``synced`` flushes at once and holds back every answer that depends on
 it, ``periodic`` flushes at an interval and holds back nothing.
+
+When a flush fails nothing more is changed until the backing has been opened anew,
+checked, and has everything that it lacked. Whether the changes in the flush that
+failed are in it then was unknown before, and their answers said so; they come
+back with the others.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from cvmpair.core.backoff import exponential
 from cvmpair.core.book import Batch, ClusterBook
 from cvmpair.core.errors import StoreUnavailable
+from cvmpair.core.polling import Budget, NotYet, poll
 from cvmpair.core.timeline import ClockMark, Timeline
 
 RETRY_AFTER: Final = 60.0
 """The seconds that a client is told to wait while nothing can be saved."""
+
+FIRST_DELAY: Final = 1.0
+LONGEST_DELAY: Final = 60.0
+"""The seconds between two tries to save again: twice as many each time, up to this."""
 
 
 class Backing(Protocol):
@@ -38,6 +50,13 @@ class Backing(Protocol):
     def tidy(self) -> None:
         """
         Do what need not be done before an answer goes out.
+        """
+
+    def reopen(self) -> None:
+        """
+        Begin anew after an error of the others, or raise any error.
+
+        It is one if what was durable is not there any more.
         """
 
 
@@ -61,7 +80,9 @@ class Snapshotting:
     _durable: int = field(init=False, default=0)
     _in_flight: Batch | None = field(init=False, default=None)
     _flushing: bool = field(init=False, default=False)
-    _failed: bool = field(init=False, default=False)
+    _failure: str = field(init=False, default="")
+    _recovery: Deferred[None] | None = field(init=False, default=None)
+    _ending: bool = field(init=False, default=False)
     _mark_wanted: bool = field(init=False, default=False)
     _due: IDelayedCall | None = field(init=False, default=None)
     _waiting: list[tuple[int, Deferred[None]]] = field(init=False, factory=list)
@@ -73,14 +94,14 @@ class Snapshotting:
 
         :raises StoreUnavailable: if it could not be saved.
         """
-        if self._failed:
+        if self._failure:
             raise StoreUnavailable(RETRY_AFTER)
 
     def changed(self) -> None:
         """
         Take notice that the book has changed.
         """
-        if self._due is None and not self._flushing and not self._failed:
+        if self._due is None and not self._flushing and not self._failure:
             self._due = self.clock.callLater(self.interval or 0.0, self._begin)
 
     def want_mark(self) -> None:
@@ -110,8 +131,11 @@ class Snapshotting:
 
     async def finish(self) -> None:
         """
-        Flush what is left.
+        Flush what is left; after a failure, try to for a last time.
         """
+        self._ending = True
+        if self._recovery is not None:
+            self._recovery.cancel()
         if self._flushing:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)
@@ -119,7 +143,10 @@ class Snapshotting:
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        if not self._failed:
+        if self._failure:
+            with suppress(NotYet):
+                await self._recover()
+        else:
             self._mark_wanted = True
             await self._flush()
 
@@ -138,20 +165,28 @@ class Snapshotting:
 
     async def _flush(self) -> None:
         self._flushing = True
-        while (self.book.has_changes() or self._mark_wanted) and not self._failed:
-            self._mark_wanted = False
-            batch = self._in_flight = self.book.take_changes()
-            write = partial(self.backing.write, batch, self.timeline.mark())
+        while (self.book.has_changes() or self._mark_wanted) and not self._failure:
             try:
-                await self.in_thread(write)
-                self._durable = batch.version
-                self._in_flight = None
-                self._release()
+                await self._write(self.book.take_changes())
                 await self.in_thread(self.backing.tidy)
             except Exception as error:
                 self._fail(error)
             if self.interval is not None:
                 break
+        self._rest()
+        if self._failure and not self._ending:
+            self._begin_recovery()
+
+    async def _write(self, batch: Batch) -> None:
+        self._in_flight = batch
+        self._mark_wanted = False
+        write = partial(self.backing.write, batch, self.timeline.mark())
+        await self.in_thread(write)
+        self._durable = batch.version
+        self._in_flight = None
+        self._release()
+
+    def _rest(self) -> None:
         self._flushing = False
         idle, self._idle = self._idle, []
         for deferred in idle:
@@ -168,13 +203,65 @@ class Snapshotting:
                 self._waiting.append((version, durable))
 
     def _fail(self, error: Exception) -> None:
-        self._failed = True
         self._log.critical(
-            "flush failed error={error_type} reason={reason!r} (read-only from now on; "
-            "mend what is wrong with the disk and start the daemon again)",
+            "flush failed error={error_type} reason={reason!r} (read-only until it "
+            "can be saved, which is tried again and again; mend what is wrong with the "
+            "disk)",
             error_type=type(error).__name__,
             reason=str(error),
         )
+        self._failure = str(error) or type(error).__name__
         waiting, self._waiting = self._waiting, []
         for _, durable in waiting:
             durable.errback(StoreUnavailable(RETRY_AFTER))
+
+    def _begin_recovery(self) -> None:
+        self._recovery = poll(
+            self._recover_whole,
+            delays=exponential(FIRST_DELAY, LONGEST_DELAY),
+            clock=self.clock,
+            budget=Budget(),
+        )
+        Deferred.fromCoroutine(self._end_recovery(self._recovery))
+
+    async def _end_recovery(self, recovery: Deferred[None]) -> None:
+        with suppress(CancelledError):
+            await recovery
+        self._recovery = None
+
+    def _recover_whole(self) -> Deferred[None]:
+        # Who cancels this does not cancel what goes on in the thread.
+        done: Deferred[None] = Deferred()
+        trying = Deferred.fromCoroutine(self._recover())
+        trying.addCallbacks(done.callback, done.errback)
+        return done
+
+    async def _recover(self) -> None:
+        self._flushing = True
+        try:
+            await self.in_thread(self.backing.reopen)
+            batch = self.book.take_changes()
+            if self._in_flight is not None:
+                batch = self._in_flight.followed_by(batch)
+            await self._write(batch)
+        except Exception as error:
+            self._fail_again(error)
+            raise NotYet(self._failure) from None
+        else:
+            self._failure = ""
+            self._log.info("recovered (all is saved, changes are taken again)")
+        finally:
+            self._rest()
+
+    def _fail_again(self, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
+        # Not each try is worth a line, but what an operator has to do may be another
+        # thing by now.
+        if reason != self._failure:
+            self._failure = reason
+            self._log.error(
+                "still read-only error={error_type} reason={reason!r} (it is tried "
+                "again and again; stop the daemon before you replace its state file)",
+                error_type=type(error).__name__,
+                reason=reason,
+            )

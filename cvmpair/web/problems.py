@@ -133,8 +133,9 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         503,
         "read-only",
         "Changes cannot be saved at the moment",
-        "Try again after the seconds in the header ``Retry-After``. The operator finds "
-        "the reason in the log: most often the disk is full.",
+        "Try again after the seconds in the header ``Retry-After``, and look first "
+        "whether the change was made after all. The service goes on by itself once "
+        "the operator has mended what the log says: most often the disk is full.",
     ),
     domain.TooManyKeys: ProblemType(
         507,

@@ -26,6 +26,9 @@ UNTOUCHED, USED, DELETED, LARGE = (
 )
 ONE, TWO, THREE = (f"{MARKER}-{number}" for number in ("one", "two", "three"))
 
+RECOVERY = 60.0
+"""The seconds that a daemon has to recover."""
+
 LARGE_VALUE = 16_000
 """The size of each value of the large cluster."""
 
@@ -66,13 +69,17 @@ class Client:
     The one client of a daemon.
 
     :ivar known: what there is, as it was told.
-    :ivar possible: what there may be instead: there is no telling whether the first
-        change that failed was made.
+    :ivar possible: what there may be instead: there is no telling whether a change
+        that failed was made, until it is seen.
+    :ivar refused: how often the daemon could not save a change.
+    :ivar patient: whether to wait then until it can.
     """
 
     daemon: Daemon
     known: Held
+    patient: bool = False
     possible: Held | None = field(init=False, default=None)
+    refused: int = field(init=False, default=0)
 
     def create(self) -> None:
         def change(held: Held, answer: Answer | None) -> None:
@@ -108,17 +115,44 @@ class Client:
         """
         Read everything back; only what is in doubt may be refused.
         """
-        for pin in {*self.known, DELETED}:
+        for pin in {*self.known, DELETED} - {UNKNOWN}:
             answer = self.daemon.request("GET", f"{CLUSTERS}/{pin}/keys")
             if answer.status == 200:
                 shown = {item["key"]: item["value"] for item in answer.json}
-                assert shown == self.known[pin]
+                self._learn(pin, shown)
             elif answer.status == 404:
-                assert pin not in self.known, "what was acknowledged is gone"
+                self._learn(pin, None)
             else:
                 assert answer.status == 503
+                assert not self.patient, "it is refused although it was mended"
                 assert self.possible is not None, "it is refused without a reason"
                 assert self.known.get(pin) != self.possible.get(pin)
+
+    def _learn(self, pin: str, shown: dict[str, str] | None) -> None:
+        """
+        See whether a cluster is what it may be; once what was in doubt is seen, it
+        is known.
+        """
+        if self.possible is None or self.known.get(pin) == self.possible.get(pin):
+            assert shown == self.known.get(pin), "what was acknowledged is gone"
+            return
+        assert self.patient, "a change was made although it was refused"
+        assert shown in (self.known.get(pin), self.possible.get(pin))
+        if shown == self.possible.get(pin):
+            self.known = self.possible
+        self.possible = None
+
+    def await_recovery(self) -> None:
+        """
+        Wait until changes are taken, which a change that changes nothing shows.
+        """
+        path = f"{CLUSTERS}/{UNTOUCHED}/keys/{ONE}"
+        body = {"key": ONE, "value": self.known[UNTOUCHED][ONE]}
+        deadline = time.monotonic() + RECOVERY
+        while (status := self.daemon.send_json("PUT", path, body).status) != 200:
+            assert status == 503
+            assert time.monotonic() < deadline, "it does not recover"
+            time.sleep(0.02)
 
     def check_state(self, directory: Path) -> Held:
         """
@@ -143,13 +177,19 @@ class Client:
         else:
             answer = self.daemon.send_json(method, path, body)
         if answer.status in (200, 201, 204):
-            assert self.possible is None, "a change was taken after one had failed"
+            assert self.patient or self.possible is None, "it took a change"
             change(self.known, answer)
+            if self.possible is not None:
+                change(self.possible, answer)
             return
         assert answer.status == 503
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json["type"] == "/problems#read-only"
         assert int(answer.headers["Retry-After"]) > 0
+        self.refused += 1
         if self.possible is None:
             self.possible = deepcopy(self.known)
             change(self.possible, None)
+        if self.patient:
+            self.await_recovery()
+            self.look()

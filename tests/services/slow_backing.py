@@ -20,6 +20,10 @@ class SlowBacking:
     Keeps batches, each when the test lets it.
 
     :ivar durable: what a restart would find.
+    :ivar broken: what its calls raise.
+    :ivar half_broken: whether a write that fails is found by a restart all the same.
+    :ivar failed: whether a call failed and none has written since.
+    :ivar reopened: how often that was tried.
     """
 
     durable: dict[str, Cluster] = field(factory=dict)
@@ -27,6 +31,9 @@ class SlowBacking:
     marks: list[ClockMark] = field(factory=list)
     tidied: int = 0
     broken: Exception | None = None
+    half_broken: bool = False
+    failed: bool = False
+    reopened: int = 0
     _begun: list[tuple[Callable[[], None], Deferred[None]]] = field(factory=list)
 
     def in_thread(self, call: Callable[[], None]) -> Deferred[None]:
@@ -57,6 +64,7 @@ class SlowBacking:
         try:
             call()
         except Exception as error:
+            self.failed = True
             done.errback(error)
         else:
             done.callback(None)
@@ -69,10 +77,18 @@ class SlowBacking:
             self.go_on()
 
     def write(self, batch: Batch, mark: ClockMark) -> None:
+        assert not self.failed or self.reopened, "it was not opened anew"
         if self.broken is not None:
+            if self.half_broken:
+                self._keep(batch)
             raise self.broken
         self.batches.append(batch)
         self.marks.append(mark)
+        self._keep(batch)
+        self.failed = False
+        self.reopened = 0
+
+    def _keep(self, batch: Batch) -> None:
         for pin, cluster in batch.clusters.items():
             if cluster is None:
                 self.durable.pop(pin, None)
@@ -81,6 +97,11 @@ class SlowBacking:
 
     def tidy(self) -> None:
         self.tidied += 1
+
+    def reopen(self) -> None:
+        self.reopened += 1
+        if self.broken is not None:
+            raise self.broken
 
 
 def make_book() -> ClusterBook:

@@ -26,6 +26,7 @@ from cvmpair.core.errors import (
     StoreUnavailable,
 )
 from cvmpair.core.model import Cluster
+from cvmpair.services.snapshotting import LONGEST_DELAY
 from cvmpair.stores.memory import MemoryStore
 from tests.conftest import LogEvents
 from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
@@ -35,7 +36,7 @@ LIFETIME = 50.0
 
 class Durability(RuleBasedStateMachine):
     """
-    A synced store whose backing is slow and may break.
+    A synced store whose backing is slow, and may break and be mended.
     """
 
     def __init__(self) -> None:
@@ -99,7 +100,7 @@ class Durability(RuleBasedStateMachine):
     def check_refusal(self, shown: int, failure: Failure) -> None:
         if failure.check(StoreUnavailable):
             self.open_questions -= 1
-            assert self.backing.broken
+            assert self.backing.failed
         else:
             assert failure.check(ClusterNotFound, KeyExists, KeyNotFound)
             self.check_durable(shown)
@@ -159,18 +160,35 @@ class Durability(RuleBasedStateMachine):
     def backing_goes_on(self) -> None:
         self.backing.go_on()
 
-    @precondition(lambda self: self.answers > 5)
-    @rule(sure=st.integers(0, 5))
-    def backing_breaks(self, sure: int) -> None:
-        if not sure:
+    @precondition(lambda self: self.answers > 3)
+    @rule(how=st.sampled_from(["not", "not", "half", "all"]))
+    def backing_breaks(self, how: str) -> None:
+        if how != "not":
             self.backing.broken = OSError("disk I/O error")
+            self.backing.half_broken = how == "half"
 
-    def teardown(self) -> None:
+    @precondition(lambda self: self.backing.broken)
+    @rule()
+    def backing_is_mended(self) -> None:
+        self.backing.broken = None
+
+    def let_all_happen(self) -> None:
         self.clock.advance(0)
         while self.backing.busy:
             self.backing.go_on()
             self.clock.advance(0)
+
+    def teardown(self) -> None:
+        self.let_all_happen()
         assert self.open_questions == 0
+        self.backing.broken = None
+        self.clock.advance(LONGEST_DELAY)
+        self.let_all_happen()
+        assert not self.backing.failed
+        assert self.snapshotting.unsaved() == set()
+        for pin, cluster in self.backing.durable.items():
+            assert self.book.cluster(pin) == cluster
+        assert len(self.backing.durable) == len(self.book)
         self.nothing_was_wrong()
 
 

@@ -1,68 +1,12 @@
 """
-Group commit, answers that are held back, and the end of it when a write fails.
+Group commit, and answers that are held back.
 """
 
-from collections.abc import Callable
-
 import pytest
-from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from cvmpair.core.book import ClusterBook
-from cvmpair.core.errors import StoreUnavailable
-from cvmpair.services.snapshotting import RETRY_AFTER, Snapshotting
-from tests.conftest import LogEvents
-from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
-
-
-@define
-class Scene:
-    """
-    A book, its backing, and what flushes it.
-    """
-
-    clock: Clock
-    interval: float | None = None
-    book: ClusterBook = field(factory=make_book)
-    backing: SlowBacking = field(factory=SlowBacking)
-    snapshotting: Snapshotting = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.snapshotting = make_snapshotting(
-            self.book, self.backing, self.clock, self.interval
-        )
-
-    def change(self, change: Callable[[], object] | None = None) -> str:
-        """
-        Make a change, a creation unless it is said which, and return the new PIN.
-        """
-        done = self.book.create(self.clock.seconds(), 60) if not change else change()
-        self.snapshotting.changed()
-        return getattr(done, "pin", "")
-
-    def durable_pin(self) -> str:
-        pin = self.change()
-        self.clock.advance(0)
-        self.backing.flush()
-        return pin
-
-    def ask(self, pin: str) -> list[object]:
-        """
-        Ask whether all about a cluster is durable; the list has the end of it.
-        """
-        ended: list[object] = []
-        asked = Deferred.fromCoroutine(self.snapshotting.settled(pin))
-        asked.addCallbacks(
-            lambda _: ended.append("durable"),
-            lambda failure: ended.append(failure.value),
-        )
-        return ended
-
-    def finish(self) -> list[object]:
-        ended: list[object] = []
-        Deferred.fromCoroutine(self.snapshotting.finish()).addBoth(ended.append)
-        return ended
+from tests.services.scene import Scene
 
 
 @pytest.fixture
@@ -73,10 +17,6 @@ def scene(clock: Clock) -> Scene:
 @pytest.fixture
 def periodic(clock: Clock) -> Scene:
     return Scene(clock, interval=10.0)
-
-
-def take_failure(logged: LogEvents) -> list[str]:
-    return logged.take(lambda text: "flush failed" in text)
 
 
 def test_an_answer_is_held_until_its_change_is_durable(scene: Scene) -> None:
@@ -196,63 +136,6 @@ def test_whoever_goes_away_holds_nobody_up(scene: Scene) -> None:
     assert patient == ["durable"]
 
 
-def test_after_a_failed_write_nothing_is_acknowledged(
-    scene: Scene, logged: LogEvents
-) -> None:
-    safe = scene.durable_pin()
-    lost = scene.change()
-    held = scene.ask(lost)
-    scene.clock.advance(0)
-    waiting = scene.change()
-    held_too = scene.ask(waiting)
-    scene.backing.broken = OSError("disk I/O error")
-    scene.backing.go_on()
-    for ended in (held, held_too, scene.ask(lost), scene.ask(waiting)):
-        (error,) = ended
-        assert isinstance(error, StoreUnavailable)
-        assert error.retry_after == RETRY_AFTER
-    with pytest.raises(StoreUnavailable):
-        scene.snapshotting.check_writable()
-    assert scene.ask(safe) == ["durable"]
-    (line,) = take_failure(logged)
-    assert "error=OSError reason='disk I/O error'" in line
-
-
-def test_a_failed_write_is_not_tried_again(scene: Scene, logged: LogEvents) -> None:
-    scene.change()
-    scene.clock.advance(0)
-    scene.backing.broken = OSError("disk I/O error")
-    scene.backing.go_on()
-    scene.backing.broken = None
-    scene.change()
-    scene.snapshotting.want_mark()
-    scene.clock.advance(1000)
-    assert not scene.backing.busy
-    assert scene.finish() == [None]
-    assert scene.backing.batches == []
-    take_failure(logged)
-    assert len(scene.snapshotting.unsaved()) == 2
-
-
-def test_failing_to_tidy_ends_it_but_what_was_written_is_durable(
-    scene: Scene, logged: LogEvents
-) -> None:
-    pin = scene.change()
-    scene.clock.advance(0)
-    scene.backing.go_on()
-
-    def fail() -> None:
-        raise OSError("disk I/O error")
-
-    ((_, done),) = scene.backing._begun
-    scene.backing._begun[:] = [(fail, done)]
-    scene.backing.go_on()
-    assert scene.ask(pin) == ["durable"]
-    with pytest.raises(StoreUnavailable):
-        scene.snapshotting.check_writable()
-    assert take_failure(logged)
-
-
 def test_the_end_waits_for_what_is_under_way_and_flushes_the_rest(
     scene: Scene,
 ) -> None:
@@ -317,16 +200,3 @@ def test_periodic_flushes_all_at_the_end(periodic: Scene) -> None:
     periodic.backing.flush()
     assert ended == [None]
     assert len(periodic.backing.durable) == 2
-
-
-def test_periodic_takes_no_change_after_a_failed_write(
-    periodic: Scene, logged: LogEvents
-) -> None:
-    pin = periodic.change()
-    periodic.clock.advance(10)
-    periodic.backing.broken = OSError("disk I/O error")
-    periodic.backing.flush()
-    with pytest.raises(StoreUnavailable):
-        periodic.snapshotting.check_writable()
-    assert periodic.ask(pin) == ["durable"]
-    assert take_failure(logged)

@@ -1,0 +1,49 @@
+"""
+What is true of a state file as a whole.
+"""
+
+from typing import Final
+from zlib import crc32
+
+from attrs import frozen
+
+from cvmpair.core.timeline import ClockMark
+
+MODULUS: Final = 2**62
+"""The sum of the clusters' checksums is kept modulo this."""
+
+
+@frozen(kw_only=True)
+class Summary:
+    """
+    The one row of the table ``state``; see ``schema/0001.sql``.
+    """
+
+    version: int
+    clusters: int
+    checksum: int
+    book_time: float
+    wall_time: float
+    pseudonym_key: bytes
+
+    @property
+    def mark(self) -> ClockMark:
+        """
+        What the clocks showed at the last write.
+        """
+        return ClockMark(book=self.book_time, wall=self.wall_time)
+
+    def row(self) -> tuple[int, int, int, float, float, bytes, int]:
+        """
+        Return the columns, the seal last.
+        """
+        columns = (
+            self.version,
+            self.clusters,
+            self.checksum,
+            # SQLite keeps no -0.0, and would return another row than was sealed.
+            self.book_time + 0.0,
+            self.wall_time + 0.0,
+            self.pseudonym_key,
+        )
+        return (*columns, crc32(repr(columns).encode()))
