@@ -15,6 +15,7 @@ from bench.servers import Expected
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.model import Limits
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH
+from cvmpair.core.packing import count_keys
 from cvmpair.core.timeline import ClockMark
 from cvmpair.service import FILE_NAME
 from cvmpair.snapshots.directory import prepare_directory
@@ -110,7 +111,7 @@ def count_kept(directory: Path) -> tuple[int, int]:
     Return how many clusters and how many keys the file of a state directory holds.
     """
     clusters = keys = 0
-    for cluster in StateFile(directory / FILE_NAME).read():
+    for _, packed in StateFile(directory / FILE_NAME).read():
         clusters += 1
-        keys += len(cluster.keys)
+        keys += count_keys(packed)
     return clusters, keys

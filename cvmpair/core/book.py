@@ -20,7 +20,16 @@ from cvmpair.core.errors import (
 )
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Limits
 from cvmpair.core.names import new_pin
-from cvmpair.core.packing import Packed, find_key, pack, unpack
+from cvmpair.core.packing import (
+    Packed,
+    count_keys,
+    deadline_of,
+    find_key,
+    pack,
+    unpack,
+    version_of,
+    with_key,
+)
 
 RUN_LENGTH: Final = 10**9
 """
@@ -37,14 +46,14 @@ class Batch:
     What changed since the batch before.
 
     :ivar version: the last version that is in it.
-    :ivar clusters: each changed cluster as it is now, by PIN; ``None`` where it
-        is gone.
+    :ivar clusters: each changed cluster as it is now, packed, by PIN; ``None`` where
+        it is gone.
     :ivar journal: for each of these PINs, the version that must be durable before
         anything about it may be said; 0 if none must.
     """
 
     version: int
-    clusters: Mapping[str, Cluster | None]
+    clusters: Mapping[str, Packed | None]
     journal: Mapping[str, int]
 
     def followed_by(self, later: "Batch") -> "Batch":
@@ -71,7 +80,6 @@ class ClusterBook:
         self._clusters: dict[str, Packed] = {}
         self._deadlines = Deadlines()
         self._journal: dict[str, int] = {}
-        self._changed: dict[str, Cluster | None] = {}
         self._version = 0
 
     def __len__(self) -> int:
@@ -84,13 +92,15 @@ class ClusterBook:
         """
         return self._version
 
-    def load(self, clusters: Iterable[Cluster]) -> None:
+    def load(self, clusters: Iterable[tuple[str, Packed]]) -> None:
         """
         Take over what the backing holds, before :meth:`begin_run`.
+
+        :param clusters: each PIN with its cluster.
         """
-        for cluster in clusters:
-            self._clusters[cluster.pin] = pack(cluster)
-            self._deadlines.add(cluster.pin, cluster.deadline)
+        for pin, packed in clusters:
+            self._clusters[pin] = packed
+            self._deadlines.add(pin, deadline_of(packed))
 
     def begin_run(self, version: int) -> None:
         """
@@ -152,7 +162,6 @@ class ClusterBook:
         del self._clusters[pin]
         self._deadlines.discard(pin, cluster.deadline)
         self._journal[pin] = self._next_version()
-        self._changed[pin] = None
 
     def add_key(
         self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
@@ -167,14 +176,16 @@ class ClusterBook:
         :raises TooManyKeys: if the cluster is full.
         :raises ConditionFailed: if ``condition`` does not hold.
         """
-        cluster = self.cluster(pin)
-        condition.check(cluster.version)
-        if cluster.find(name) is not None:
+        packed = self._packed(pin)
+        condition.check(version_of(packed))
+        if find_key(packed, name) is not None:
             raise KeyExists
-        if len(cluster.keys) >= self._limits.keys_per_cluster:
+        if count_keys(packed) >= self._limits.keys_per_cluster:
             raise TooManyKeys(self._limits.keys_per_cluster)
         key = Key(name=name, value=value, version=self._next_version())
-        self._put(cluster.with_key(key))
+        # All other keys can stay as they are.
+        self._clusters[pin] = with_key(packed, key)
+        self._journal[pin] = key.version
         return key
 
     def change_key(
@@ -246,7 +257,6 @@ class ClusterBook:
             # Nobody has to wait until this is durable: after a crash the deadline
             # would say the same.
             self._journal[pin] = 0
-            self._changed[pin] = None
         return len(due)
 
     def pending(self, pin: str) -> int | None:
@@ -273,8 +283,8 @@ class ClusterBook:
         Return what changed since the last call, and begin a new journal.
         """
         journal, self._journal = self._journal, {}
-        changed, self._changed = self._changed, {}
-        return Batch(version=self._version, clusters=changed, journal=journal)
+        clusters = {pin: self._clusters.get(pin) for pin in journal}
+        return Batch(version=self._version, clusters=clusters, journal=journal)
 
     def _packed(self, pin: str) -> Packed:
         try:
@@ -289,5 +299,4 @@ class ClusterBook:
     def _put(self, cluster: Cluster) -> Cluster:
         self._clusters[cluster.pin] = pack(cluster)
         self._journal[cluster.pin] = cluster.version
-        self._changed[cluster.pin] = cluster
         return cluster

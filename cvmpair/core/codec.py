@@ -8,13 +8,13 @@ wherever it is kept:
 
 import json
 from functools import lru_cache
-from itertools import starmap
+from itertools import chain, starmap
 from math import isfinite
 from typing import Any, Final
 from zlib import crc32
 
-from cvmpair.core.model import Cluster, Key
 from cvmpair.core.names import is_pin, key_name, share
+from cvmpair.core.packing import Packed
 
 FORMAT: Final = 1
 """The version of this format."""
@@ -28,15 +28,16 @@ _decode = json.JSONDecoder(
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def encode_cluster(cluster: Cluster) -> str:
+def encode_cluster(packed: Packed) -> str:
     """
     Return the record of a cluster.
     """
-    keys = [(key.name, key.value, key.version) for key in cluster.keys]
-    return _encode([cluster.created, cluster.lifetime, cluster.version, *keys])
+    created, lifetime, version, *rest = packed
+    keys = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+    return _encode([created, lifetime, version, *keys])
 
 
-def decode_cluster(pin: str, record: str) -> Cluster:
+def decode_cluster(record: str) -> Packed:
     """
     Return the cluster that a record describes.
 
@@ -44,12 +45,11 @@ def decode_cluster(pin: str, record: str) -> Cluster:
     """
     try:
         created, lifetime, version, *keys = _decode(record)
-        return Cluster(
-            pin=pin,
-            created=_seconds(created),
-            lifetime=_seconds(lifetime),
-            version=_version(version),
-            keys=tuple(starmap(_key, keys)),
+        return (
+            _seconds(created),
+            _seconds(lifetime),
+            _version(version),
+            *chain.from_iterable(starmap(_key, keys)),
         )
     except (TypeError, OverflowError, RecursionError) as error:
         raise ValueError("not a cluster record") from error
@@ -64,10 +64,10 @@ def _version(value: Any) -> int:
     return value
 
 
-def _key(name: Any, value: Any, version: Any) -> Key:
+def _key(name: Any, value: Any, version: Any) -> tuple[str, str, int]:
     if type(name) is not str or type(value) is not str:
         raise TypeError("not a key")
-    return Key(name=key_name(name), value=share(value), version=_version(version))
+    return key_name(name), share(value), _version(version)
 
 
 def _seconds(value: Any) -> float:

@@ -46,6 +46,37 @@ def unpack(pin: str, packed: Packed) -> Cluster:
     )
 
 
+def deadline_of(packed: Packed) -> float:
+    """
+    Return when a packed cluster expires, in seconds of book time.
+    """
+    created, lifetime, *_ = packed
+    return float(created + lifetime)
+
+
+def version_of(packed: Packed) -> int:
+    """
+    Return the version of a packed cluster.
+    """
+    version: int = packed[2]
+    return version
+
+
+def count_keys(packed: Packed) -> int:
+    """
+    Return how many keys a packed cluster has.
+    """
+    return (len(packed) - _FIRST_KEY) // 3
+
+
+def with_key(packed: Packed, key: Key) -> Packed:
+    """
+    Return a packed cluster with one more key, at that key's version.
+    """
+    created, lifetime, _, *keys = packed
+    return (created, lifetime, key.version, *keys, key.name, key.value, key.version)
+
+
 def find_key(packed: Packed, name: str) -> Key | None:
     """
     Return one key of a packed cluster, if it is there.

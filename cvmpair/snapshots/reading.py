@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 from attrs import define, field, fields
 
 from cvmpair.core.codec import FORMAT, checksum, decode_cluster
-from cvmpair.core.model import Cluster
+from cvmpair.core.packing import Packed
 from cvmpair.snapshots.errors import (
     StateDamaged,
     StateForeign,
@@ -74,7 +74,7 @@ class StateReader:
     at_least: int
     summary: Summary = field(init=False)
 
-    def read(self) -> Iterator[Cluster]:
+    def read(self) -> Iterator[tuple[str, Packed]]:
         """
         Check the file and yield every cluster in it; see
         :meth:`~cvmpair.snapshots.sqlite.StateFile.read`.
@@ -141,14 +141,16 @@ class StateReader:
             self._refuse("its summary does not fit its checksum")
         return summary
 
-    def _read_clusters(self, connection: sqlite3.Connection) -> Iterator[Cluster]:
+    def _read_clusters(
+        self, connection: sqlite3.Connection
+    ) -> Iterator[tuple[str, Packed]]:
         count = total = 0
         for pin, record, expected in connection.execute(
             "SELECT pin, record, checksum FROM clusters"
         ):
             if checksum(pin, record) != expected:
                 self._refuse("a cluster does not fit its checksum")
-            yield decode_cluster(pin, record)
+            yield pin, decode_cluster(record)
             count, total = count + 1, total + expected
         if (count, total % MODULUS) != (self.summary.clusters, self.summary.checksum):
             self._refuse(f"it holds {count} of {self.summary.clusters} clusters")

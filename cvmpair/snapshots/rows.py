@@ -13,7 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from cvmpair.core.codec import checksum, encode_cluster
-from cvmpair.core.model import Cluster
+from cvmpair.core.packing import Packed
 
 ROWS: Final = 64
 """As many go into one statement."""
@@ -39,7 +39,7 @@ class Difference:
 
 
 def write_clusters(
-    connection: sqlite3.Connection, clusters: Mapping[str, Cluster | None]
+    connection: sqlite3.Connection, clusters: Mapping[str, Packed | None]
 ) -> Difference:
     """
     Write each cluster as it is now, ``None`` where it is gone.
@@ -48,8 +48,8 @@ def write_clusters(
     changes = iter(clusters.items())
     while some := dict(islice(changes, ROWS)):
         old_count, old_total = _summed(connection, list(some))
-        rows = [_row(cluster) for cluster in some.values() if cluster is not None]
-        gone = [pin for pin, cluster in some.items() if cluster is None]
+        rows = [_row(pin, packed) for pin, packed in some.items() if packed is not None]
+        gone = [pin for pin, packed in some.items() if packed is None]
         if gone:
             marks = _marks("?", len(gone))
             # Only question marks are put into these statements.
@@ -75,9 +75,9 @@ def _summed(connection: sqlite3.Connection, pins: list[str]) -> tuple[int, int]:
     return found
 
 
-def _row(cluster: Cluster) -> Row:
-    record = encode_cluster(cluster)
-    return cluster.pin, record, checksum(cluster.pin, record)
+def _row(pin: str, packed: Packed) -> Row:
+    record = encode_cluster(packed)
+    return pin, record, checksum(pin, record)
 
 
 def _marks(one: str, count: int) -> str:

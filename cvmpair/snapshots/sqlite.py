@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 
 from cvmpair.core.book import Batch
 from cvmpair.core.codec import FORMAT
-from cvmpair.core.model import Cluster
+from cvmpair.core.packing import Packed
 from cvmpair.core.pseudonym import new_pseudonym_key
 from cvmpair.core.timeline import ClockMark
 from cvmpair.snapshots.directory import sync_directory
@@ -94,7 +94,7 @@ class StateFile:
         except (OSError, sqlite3.Error) as error:
             raise StateUnusable(self.path.parent, str(error)) from None
 
-    def read(self) -> Iterator[Cluster]:
+    def read(self) -> Iterator[tuple[str, Packed]]:
         """
         Check the file and yield every cluster in it.
 

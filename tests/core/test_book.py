@@ -19,6 +19,7 @@ from cvmpair.core.errors import (
 )
 from cvmpair.core.model import Cluster, Condition, Key, Limits
 from cvmpair.core.names import is_pin
+from cvmpair.core.packing import pack
 
 UNKNOWN = "000000000000"
 NO_STATE = Condition(match=frozenset())
@@ -225,7 +226,7 @@ def test_the_journal(book: ClusterBook, pin: str) -> None:
     assert (book.pending(other), book.pending(pin)) == (4, 5)
     assert book.take_changes() == Batch(
         version=5,
-        clusters={other: book.cluster(other), pin: book.cluster(pin)},
+        clusters={other: pack(book.cluster(other)), pin: pack(book.cluster(pin))},
         journal={other: 4, pin: 5},
     )
     assert book.pending(other) is None
@@ -252,7 +253,7 @@ def test_expire(book: ClusterBook) -> None:
 
 
 def test_versions_go_on_in_the_next_run(book: ClusterBook, pin: str) -> None:
-    clusters = [book.cluster(pin)]
+    clusters = [(pin, pack(book.cluster(pin)))]
     for known in (0, 1, RUN_LENGTH - 1, RUN_LENGTH, 5 * RUN_LENGTH + 7):
         run = ClusterBook(Limits())
         run.load(clusters)
@@ -265,7 +266,7 @@ def test_versions_go_on_in_the_next_run(book: ClusterBook, pin: str) -> None:
 
 def test_load(book: ClusterBook, pin: str) -> None:
     run = ClusterBook(Limits(clusters=1, keys_per_cluster=1))
-    run.load([book.cluster(pin)])
+    run.load([(pin, pack(book.cluster(pin)))])
     run.begin_run(book.version)
     assert run.cluster(pin) == book.cluster(pin)
     assert run.next_deadline() == 160

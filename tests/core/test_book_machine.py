@@ -14,6 +14,7 @@ from cvmpair.core.book import ClusterBook
 from cvmpair.core.codec import decode_cluster, encode_cluster
 from cvmpair.core.errors import ClusterNotFound, PairingError
 from cvmpair.core.model import Cluster, Condition, Key, Limits
+from cvmpair.core.packing import unpack
 from tests.core.book_model import ModelBook
 
 PINS = [letter * 12 for letter in "abcd"]
@@ -192,7 +193,7 @@ class BookMachine(RuleBasedStateMachine):
                 assert pin not in self.model.clusters
                 self.disk.pop(pin, None)
             else:
-                assert cluster == self.book.cluster(pin)
+                assert unpack(pin, cluster) == self.book.cluster(pin)
                 self.disk[pin] = encode_cluster(cluster)
         self.disk_version = batch.version
         self.model.journal = {}
@@ -212,8 +213,9 @@ class BookMachine(RuleBasedStateMachine):
         Go on with what is on the disk, as the daemon does.
         """
         self.book = ClusterBook(LIMITS, self.draw_pin)
-        clusters = [decode_cluster(pin, record) for pin, record in self.disk.items()]
-        self.book.load(clusters)
+        packed = [(pin, decode_cluster(record)) for pin, record in self.disk.items()]
+        clusters = [unpack(*one) for one in packed]
+        self.book.load(packed)
         self.book.begin_run(self.disk_version)
         assert self.book.version > self.model.version, "a version could come back"
         self.model.load(clusters, self.book.version)

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from cvmpair.core.book import Batch, ClusterBook
 from cvmpair.core.model import Cluster, Limits
+from cvmpair.core.packing import unpack
 from cvmpair.core.timeline import ClockMark, Timeline
 from cvmpair.services.snapshotting import Snapshotting
 
@@ -93,7 +94,7 @@ class SlowBacking:
             if cluster is None:
                 self.durable.pop(pin, None)
             else:
-                self.durable[pin] = cluster
+                self.durable[pin] = unpack(pin, cluster)
 
     def tidy(self) -> None:
         self.tidied += 1

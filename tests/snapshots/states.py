@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cvmpair.core.book import Batch
 from cvmpair.core.model import Cluster, Key
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH, key_value
+from cvmpair.core.packing import Packed, pack, unpack
 from cvmpair.core.timeline import ClockMark
 from cvmpair.snapshots.sqlite import StateFile
 from tests.logs import MARKER
@@ -83,7 +84,15 @@ def batch(version: int, changes: Mapping[str, Cluster | None]) -> Batch:
     """
     Return these changes as a batch.
     """
-    return Batch(version=version, clusters=changes, journal=dict.fromkeys(changes, 0))
+    clusters = {pin: one and pack(one) for pin, one in changes.items()}
+    return Batch(version=version, clusters=clusters, journal=dict.fromkeys(changes, 0))
+
+
+def content_of_batch(one: Batch) -> Content:
+    """
+    Return the clusters of a batch that removes none.
+    """
+    return by_pin((pin, packed) for pin, packed in one.clusters.items() if packed)
 
 
 def put(version: int, *numbers: int, size: int = 20) -> Batch:
@@ -105,14 +114,14 @@ def opened(directory: Path) -> StateFile:
     return state
 
 
-def by_pin(found: Iterable[Cluster]) -> Content:
+def by_pin(found: Iterable[tuple[str, Packed]]) -> Content:
     """
     Return clusters by PIN, none of which may come twice.
     """
-    content = {}
-    for one in found:
-        assert one.pin not in content
-        content[one.pin] = one
+    content: Content = {}
+    for pin, packed in found:
+        assert pin not in content
+        content[pin] = unpack(pin, packed)
     return content
 
 

@@ -32,6 +32,7 @@ from tests.snapshots.states import (
     Files,
     by_pin,
     content_of,
+    content_of_batch,
     files_of,
     lay_out,
     opened,
@@ -68,7 +69,7 @@ class Sample:
                 state._checkpoint("TRUNCATE")
             if number > MERGED:
                 self.ends.append((directory / LOG).stat().st_size)
-            self.history.append({**self.history[-1], **one.clusters})
+            self.history.append({**self.history[-1], **content_of_batch(one)})
         self.crashed = files_of(directory)
         state.close()
         self.stopped = files_of(directory)
@@ -174,7 +175,7 @@ def test_what_is_read_can_be_written(sample: Sample, place: Path) -> None:
         try:
             state.open()
             state.write(change, MARK)
-            expected = {**expected, **change.clusters}
+            expected = {**expected, **content_of_batch(change)}
             state.close()
         except (StateUnusable, WriteFailed):
             with pytest.raises(WriteFailed):
