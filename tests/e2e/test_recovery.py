@@ -15,6 +15,7 @@ from tests.e2e.told import (
     LARGE,
     LARGE_VALUE,
     ONE,
+    RECOVERY,
     TWO,
     UNTOUCHED,
     USED,
@@ -22,7 +23,7 @@ from tests.e2e.told import (
     crashed_state,
     held,
 )
-from tests.e2e.tracing import Fault, complaints, log_lines, traced
+from tests.e2e.tracing import STATE, Fault, complaints, log_lines, traced
 from tests.logs import MARKER
 from tests.snapshots.states import Files, lay_out
 
@@ -117,3 +118,34 @@ def test_many_failures_in_a_row(tmp_path: Path, saved: Files) -> None:
     known = client.check_state(directory)
     with Daemon(directory) as again:
         Client(again, known).look()
+
+
+def test_a_file_that_is_damaged_meanwhile(tmp_path: Path, saved: Files) -> None:
+    directory = lay_out(tmp_path / "state", saved)
+    file = directory / STATE
+    with Daemon(directory) as daemon:
+        client = Client(daemon, held(directory))
+        disk = Disk(daemon)
+        disk.fill()
+        client.change(LARGE, ONE, ONE, f"{MARKER:0>{LARGE_VALUE}}")
+        assert client.refused == 1
+        # The first try comes at once, and merges what is in the log; the second
+        # comes a second later.
+        time.sleep(0.5)
+        whole = file.read_bytes()
+        file.write_bytes(whole.replace(MARKER.encode(), MARKER[::-1].encode()))
+        disk.make_room()
+        deadline = time.monotonic() + RECOVERY
+        while not (reasons := log_lines(daemon, "still read-only")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert all("is damaged" in reason for reason in reasons)
+        assert daemon.request("POST", CLUSTERS).status == 503
+        assert daemon.request("GET", f"{CLUSTERS}/{UNTOUCHED}").status == 200
+        file.write_bytes(whole)
+        client.patient = True
+        client.await_recovery()
+        client.look()
+        client.create()
+        assert daemon.terminate() == 0
+    client.check_state(directory)
