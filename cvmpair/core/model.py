@@ -64,12 +64,6 @@ class Cluster:
                 return key
         return None
 
-    def with_key(self, key: Key) -> "Cluster":
-        """
-        Return this cluster with one more key, at that key's version.
-        """
-        return evolve(self, version=key.version, keys=(*self.keys, key))
-
     def with_key_replaced(self, old: Key, new: Key) -> "Cluster":
         """
         Return this cluster with ``new`` in the place of ``old``.

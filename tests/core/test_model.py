@@ -20,12 +20,6 @@ def test_find() -> None:
     assert CLUSTER.find("sesame_3") is None
 
 
-def test_with_key() -> None:
-    third = Key(name="sesame_3", value="sesame", version=13)
-    expected = attrs.evolve(CLUSTER, version=13, keys=(FIRST, SECOND, third))
-    assert CLUSTER.with_key(third) == expected
-
-
 def test_a_replaced_key_keeps_its_place() -> None:
     new = Key(name="sesame_0", value="sesame", version=13)
     expected = attrs.evolve(CLUSTER, version=13, keys=(new, SECOND))
