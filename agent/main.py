@@ -57,16 +57,24 @@ def say(line: str) -> None:
     print(f"cvmpair-agent: {line}", file=sys.stderr, flush=True)
 
 
+def write(text: str) -> None:
+    """
+    Print something, on standard output; what is no UTF-8 comes out as it came in.
+    """
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
 def _run(options: Options) -> int:
     match options.command:
         case "apply":
             apply(options, say)
             return 0
         case "status":
-            status(options, say, sys.stdout.write)
+            status(options, say, write)
             return 0
         case "source" if options.context_file is not None:
-            drive(source(options, None, say, sys.stdout.write))
+            drive(source(options, None, say, write))
             return 0
     return _run_with_network(options)
 
@@ -95,7 +103,7 @@ def _run_with_network(options: Options) -> int:
             return _react(clock, lambda: pair(options, clock, network, progress, say))
         case "ready":
             return _react(clock, lambda: ready(options, clock, progress, say))
-    return _react(clock, lambda: source(options, network, say, sys.stdout.write))
+    return _react(clock, lambda: source(options, network, say, write))
 
 
 def _react(reactor: Any, begin: Callable[[], Coroutine[Any, Any, None]]) -> int:
