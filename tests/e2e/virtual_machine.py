@@ -103,7 +103,8 @@ class Command:
         code = self.process.wait(PATIENCE)
         said = self.said.read_text()
         assert "Traceback" not in said, said
-        return Ended(code=code, said=said, printed=self.printed.read_text())
+        printed = self.printed.read_text(errors="surrogateescape")
+        return Ended(code=code, said=said, printed=printed)
 
 
 @define(eq=False, kw_only=True)
