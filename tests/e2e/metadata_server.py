@@ -57,7 +57,7 @@ def serving(server: MetadataServer) -> Iterator[MetadataServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_PUT = do_GET  # noqa: N815 - http.server's
+        do_PUT = do_GET
 
         def log_message(self, *_: object) -> None:
             pass
