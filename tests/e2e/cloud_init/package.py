@@ -23,8 +23,11 @@ def environment() -> dict[str, str]:
 
 def units() -> dict[str, str]:
     """
-    Return the units of the package by their names.
+    Return the units that run at a boot, by their names.
     """
     # In lib until Debian 12, in usr/lib since.
-    found = PACKAGE.glob("**/lib/systemd/system/cloud-*")
-    return {unit.name: unit.read_text() for unit in found if unit.is_file()}
+    return {
+        unit.name: unit.read_text()
+        for unit in PACKAGE.glob("**/lib/systemd/system/cloud-*")
+        if unit.is_file() and "hotplug" not in unit.name
+    }
