@@ -62,11 +62,13 @@ def complaints(directory: Path, image: Image, drop_ins: dict[str, str]) -> str:
         name: re.sub(r"(?m)^(Exec\w+=).*", r"\1/bin/true", text)
         for name, text in (image.units | UNITS).items()
     }
-    wanted = directory / "multi-user.target.wants"
-    wanted.mkdir()
     for name, text in units.items():
         (directory / name).write_text(text)
-        # cloud-init's generator wants its target, which wants the stages.
+        # As they are enabled: cloud-init's generator enables its target only.
+        is_stage = name.startswith("cloud-") and name != "cloud-init.target"
+        target = "cloud-init.target" if is_stage else "multi-user.target"
+        wanted = directory / f"{target}.wants"
+        wanted.mkdir(exist_ok=True)
         (wanted / name).symlink_to(directory / name)
     for name, text in drop_ins.items():
         (directory / f"{name}.d").mkdir()
