@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from tests.e2e import daemon
 from tests.e2e.cloud_init import package
-from tests.logs import new_log
+from tests.logs import new_output
 
 STAGES = Path(__file__).parent / "stages.py"
 
@@ -101,12 +101,12 @@ class Machine:
         Run the agent, and return its exit code.
         """
         words = ["-m", "cvmpair_agent", command, f"--root={self.root}", *options]
-        with new_log("agent").open("wb") as log:
+        with new_output("agent").open("wb") as said:
             return subprocess.run(
                 [sys.executable, *words],
                 env=daemon.environment(),
-                stdout=log,
-                stderr=log,
+                stdout=said,
+                stderr=said,
                 check=False,
             ).returncode
 
