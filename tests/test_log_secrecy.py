@@ -162,13 +162,20 @@ def test_what_a_context_can_provoke(tmp_path: Path) -> None:
                 f"cvm_cluster_pin={pin}\ncvm_service_url={daemon.url}/sesame",
             )
         ]
-        for data in (*wrong, right):
+        for data in wrong:
             with virtual_machine(tmp_path / "root", data) as machine:
-                for name in ("pair", "ready"):
-                    machine.run(name, *TWICE)
-                for words in ("status",), ("apply",), ("source",):
-                    machine.run(*words)
-                machine.run("source", "--export")
+                commands = [
+                    machine.start("pair", *TWICE),
+                    machine.start("source", "--export"),
+                ]
+                for command in commands:
+                    command.finish()
+        with virtual_machine(tmp_path / "root", right) as machine:
+            for words in (
+                *(("pair", *TWICE), ("ready", *TWICE), ("ready", *TWICE)),
+                *(("apply",), ("source",), ("source", "--export")),
+            ):
+                assert machine.run(*words).code == 0
         assert machine.run("status").code == 0
         machine.place(RECORD).write_text(f"sesame {pin}")
         assert "is ignored" in machine.run("status").said
