@@ -171,6 +171,6 @@ def test_the_original_master(
         master.stop()
     assert waiting.finish().code == 0
     worker.check_patched(ADDRESS)
-    # Of the two, the original one publishes first.
+    # It is a master to another of ours as well.
     refused = boot("master").run("pair", *AT_ONCE, "--address=10.10.25.6")
     assert refused.code == 4

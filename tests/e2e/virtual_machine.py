@@ -113,7 +113,7 @@ class VirtualMachine:
     A machine with files of cloud-init, in a cloud that has user data for it.
 
     :ivar root: the directory that is ``/`` to the agent.
-    :ivar metadata: the server of its cloud; without one, that of no cloud is asked.
+    :ivar metadata: the server of its cloud.
     """
 
     root: Path
