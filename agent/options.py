@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
+from cvmpair import __version__
 from cvmpair.core.budget import DELAY, JITTER, TRIES
 from cvmpair_agent.userdata.source import Kind
 
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--version", action="version", version=f"cvmpair-agent {__version__}"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {
         name: commands.add_parser(
@@ -94,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--root",
             metavar="DIR",
-            type=Path,
+            type=_directory,
             default=Path("/"),
             help="take every path below this directory (default: /)",
         )
@@ -131,7 +135,7 @@ def _add_sources(command: argparse.ArgumentParser) -> None:
     add(
         "--source-order",
         metavar="LIST",
-        type=lambda text: [word.strip() for word in text.split(",") if word.strip()],
+        type=_words,
         help="the sources to look at, by name or kind, with commas between them "
         f"(default: {','.join(kind.value for kind in Kind)})",
     )
@@ -210,6 +214,19 @@ def _add_address(command: argparse.ArgumentParser) -> None:
         choices=["local", "public"],
         help="what the metadata server says: local (default) or public",
     )
+
+
+def _directory(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no directory")
+    return Path(text)
+
+
+def _words(text: str) -> Sequence[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise argparse.ArgumentTypeError("it names no source")
+    return words
 
 
 def _absolute(text: str) -> str:
