@@ -118,25 +118,39 @@ def _react(reactor: Any, begin: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """
     Run a coroutine in the reactor, to its end or to that of the process.
     """
+    import signal  # noqa: PLC0415
+
     from twisted.internet.defer import Deferred  # noqa: PLC0415
     from twisted.python.failure import Failure  # noqa: PLC0415
 
     ended: list[Failure | None] = []
-    interrupted: list[bool] = []
+    interrupted = False
+
+    def on_signals(handler: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)
+
+    def end(result: Failure | None) -> None:
+        ended.append(result)
+        # Whoever is impatient is not to spoil the exit code.
+        on_signals(signal.SIG_IGN)
+        reactor.stop()
 
     def run() -> None:
         running = Deferred.fromCoroutine(begin())
-        running.addBoth(ended.append)
-        # A reactor that was told to stop must not be told again.
-        running.addBoth(lambda _: None if interrupted else reactor.stop())
-        reactor.addSystemEventTrigger("before", "shutdown", running.cancel)
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = interrupted or not ended
+            running.cancel()
+
+        # The reactor's own handlers log a failure when a second signal comes.
+        on_signals(lambda *_: reactor.callFromThread(interrupt))
+        running.addBoth(end)
 
     reactor.callWhenRunning(run)
-    reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: interrupted.append(not ended)
-    )
-    reactor.run()
-    if any(interrupted):
+    reactor.run(installSignalHandlers=False)
+    if interrupted:
         say("interrupted")
         return INTERRUPTED
     failure = ended[0]
