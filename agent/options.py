@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import frozen
 
@@ -22,10 +22,13 @@ exit codes:
   0  done, or nothing to do        4  another machine is the master
   1  any other failure             6  gave up: it did not come in time
   2  wrong context or usage        8  the service cannot be reached
-  3  the service does not know the PIN
+  3  the service does not know the PIN   130  ended by a signal
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_UNKNOWN: Final = re.compile(
+    r"""(invalid choice|ignored explicit argument):? (['"]).*?\2""", re.DOTALL
+)
 _TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smh]?)")
 
 
@@ -62,8 +65,20 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     return Options(**vars(_parser().parse_args(arguments)))
 
 
+class _Parser(argparse.ArgumentParser):
+    """
+    Repeats no word that it does not know: it may be a PIN, and boots are logged.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments"):
+            options = re.findall(r"(?<!\S)--[a-z-]+", message)
+            message = f"unexpected words {' '.join(options)}".rstrip()
+        super().error(_UNKNOWN.sub(r"\1", message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cvmpair-agent",
         description="Pair the machines of a cluster while they boot.",
         epilog=EXIT_CODES,
