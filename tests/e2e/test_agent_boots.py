@@ -129,13 +129,17 @@ def test_a_new_pin_pairs_anew(daemon: Daemon, paired: VirtualMachine) -> None:
     data = user_data("worker", daemon.url, pin)
     paired.metadata.user_data = data.encode()
     paired.boot()
-    assert paired.run("pair", *TWICE).code == 6
-    assert paired.text(CLOUD_CONFIG) == TEMPLATES[CLOUD_CONFIG]
     # cloud-init has left what it found, so that is known without the network.
     paired.write("/var/lib/cloud/instance/user-data.txt", data)
     applied = paired.run("apply")
     assert applied.code == 1
     assert "The context has changed" in applied.reason
+    assert paired.run("pair", *TWICE).code == 6
+    # The other cluster has nothing to say any more.
+    applied = paired.run("apply")
+    assert applied.code == 1
+    assert "has not paired" in applied.reason
+    assert paired.text(CLOUD_CONFIG) == TEMPLATES[CLOUD_CONFIG]
 
 
 def test_ready(daemon: Daemon, boot: Boot, paired: VirtualMachine) -> None:
