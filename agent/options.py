@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import frozen
 
@@ -27,6 +27,9 @@ exit codes:
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_UNKNOWN: Final = re.compile(
+    r"""(invalid choice|ignored explicit argument):? (['"]).*?\2""", re.DOTALL
+)
 _TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smh]?)")
 
 
@@ -63,8 +66,20 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     return Options(**vars(_parser().parse_args(arguments)))
 
 
+class _Parser(argparse.ArgumentParser):
+    """
+    Repeats no word that it does not know: it may be a PIN, and boots are logged.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments"):
+            options = re.findall(r"(?<!\S)--[a-z-]+", message)
+            message = f"unexpected words {' '.join(options)}".rstrip()
+        super().error(_UNKNOWN.sub(r"\1", message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cvmpair-agent",
         description="Pair the machines of a cluster while they boot.",
         epilog=EXIT_CODES,
