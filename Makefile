@@ -38,7 +38,9 @@ races: .venv/installed-test
 	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
 
 test-packages: .venv/installed-test
-	@tools/need-packages curl strace faketime openssl time wrk genisoimage dosfstools mtools
+	@tools/need-packages curl strace faketime openssl time wrk \
+	    genisoimage dosfstools mtools systemd python3
+	@tools/fetch-cloud-init .venv/cloud-init
 	@tools/need-browser $(BIN)/playwright
 
 clean:
