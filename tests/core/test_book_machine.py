@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.codec import decode_cluster, encode_cluster
+from cvmpair.core.codec import decode_cluster
 from cvmpair.core.errors import ClusterNotFound, PairingError
 from cvmpair.core.model import Cluster, Condition, Key, Limits
 from cvmpair.core.packing import unpack
@@ -194,7 +194,7 @@ class BookMachine(RuleBasedStateMachine):
                 self.disk.pop(pin, None)
             else:
                 assert unpack(pin, cluster) == self.book.cluster(pin)
-                self.disk[pin] = encode_cluster(cluster)
+                self.disk[pin] = cluster
         self.disk_version = batch.version
         self.model.journal = {}
 
