@@ -94,12 +94,13 @@ class ClusterBook:
 
     def load(self, clusters: Iterable[tuple[str, Packed]]) -> None:
         """
-        Take over what the backing holds, before :meth:`begin_run`.
+        Take over what the backing holds, once, before :meth:`begin_run`.
 
         :param clusters: each PIN with its cluster.
         """
-        for pin, packed in clusters:
-            self._clusters[pin] = packed
+        # Two passes over a million take less time than one that does both.
+        self._clusters.update(clusters)
+        for pin, packed in self._clusters.items():
             self._deadlines.add(pin, deadline_of(packed))
 
     def begin_run(self, version: int) -> None:
