@@ -127,14 +127,17 @@ class Server:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def daemon(state_dir: Path) -> Server:
+def daemon(state_dir: Path, *options: str) -> Server:
     """
     Return the daemon, as its users run it.
+
+    :param options: more words of its command line.
     """
     port = free_port()
     words = [
         *[str(TWISTD), "-n", "--pidfile=", "cvmpair", "--state-dir", str(state_dir)],
         *["--durability", "synced", "--listen", f"tcp:{port}:interface=127.0.0.1"],
+        *options,
     ]
     return Server(words, port, state_dir.with_suffix(".log"))
 

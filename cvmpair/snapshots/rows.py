@@ -45,7 +45,8 @@ def write_clusters(
     Write each cluster as it is now, ``None`` where it is gone.
     """
     count = total = pages = 0
-    changes = iter(clusters.items())
+    # In the order of the file: neighbours share a page.
+    changes = iter(sorted(clusters.items()))
     while some := dict(islice(changes, ROWS)):
         old_count, old_total = _summed(connection, list(some))
         rows: list[Row] = [
