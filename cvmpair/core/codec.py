@@ -18,10 +18,8 @@ FORMAT: Final = 1
 
 # To match a pattern takes a fifth of the time in which JSON is decoded. It knows the
 # one spelling that packing writes, because packing finds keys by their spelling.
-# So that it is a finite number.
-_SECONDS: Final = (
-    r"-?(?:0|[1-9][0-9]{0,16})(?:\.[0-9]+)?(?:e(?:\+[0-9]{2}|-[0-9]{2,3}))?"
-)
+_EXPONENT: Final = r"e(?:\+[0-9]{2}|-[0-9]{2,3})"  # no more, so that it is finite
+_SECONDS: Final = rf"-?(?:0|[1-9][0-9]{{0,16}})(?:\.[0-9]+)?(?:{_EXPONENT})?"
 _VERSION: Final = r"(?:0|[1-9][0-9]{0,18})"
 _NAME: Final = rf'"[A-Za-z0-9_-]{{1,{MAX_KEY_NAME_LENGTH}}}"'
 _PLAIN: Final = r'[^"\\\x00-\x1f]*'

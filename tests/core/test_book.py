@@ -252,7 +252,8 @@ def test_expire(book: ClusterBook) -> None:
     assert book.next_deadline() is None
 
 
-def test_those_that_expired_are_written_in_portions(book: ClusterBook) -> None:
+def test_those_that_expired_are_written_in_portions() -> None:
+    book = ClusterBook(Limits())
     count = EXPIRED_AT_ONCE + 2
     pins = {book.create(now=0.0, lifetime=1.0).pin for _ in range(count)}
     book.take_changes()
