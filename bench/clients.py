@@ -4,7 +4,7 @@ A small asyncio client: as little as it takes to ask at a given pace.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 from attrs import define, field
@@ -31,15 +31,19 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
-    async def ask(self, method: str, path: str, status: int) -> bytes:
+    async def ask(self, method: str, path: str, status: int, form: str = "") -> bytes:
         """
         Return the body of an answer.
 
-        :raises WrongAnswer: if it has another status.
+        :param form: the body of the request.
+
+        :raises WrongAnswer: if the answer has another status.
         """
-        length = "Content-Length: 0\r\n" if method == "POST" else ""
+        about = "Content-Type: application/x-www-form-urlencoded\r\n" if form else ""
+        if method == "POST":
+            about += f"Content-Length: {len(form)}\r\n"
         self._writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n".encode()
+            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{about}\r\n{form}".encode()
         )
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         (size,) = (
@@ -55,18 +59,18 @@ class Connection:
 
 async def ask_steadily(
     server: Server,
-    request: Callable[[int], tuple[str, str, int]],
+    ask: Callable[[Connection, int], Awaitable[object]],
     *,
     rate: float,
     seconds: float,
     connections: int,
 ) -> list[float]:
     """
-    Send requests at a pace that does not depend on the answers, and return how many
-    seconds each took from the time when it was to be sent.
+    Ask at a pace that does not depend on the answers, and return how many seconds each
+    took from the time when it was to be sent.
 
-    :param request: returns method, path and status of the request of that number.
-    :param rate: the requests per second, over all connections.
+    :param ask: asks what is to be asked at that number.
+    :param rate: how many are asked per second, over all connections.
     """
     count = int(rate * seconds)
     begin = time.monotonic() + 0.1
@@ -81,7 +85,7 @@ async def ask_steadily(
                 if (early := due - time.monotonic()) > 0:
                     await asyncio.sleep(early)
                     due = time.monotonic()
-                await connection.ask(*request(number))
+                await ask(connection, number)
                 waits.append(time.monotonic() - due)
 
     await asyncio.gather(*map(one, range(connections)))

@@ -73,14 +73,14 @@ async def _ask(
     waits, created = await asyncio.gather(
         ask_steadily(
             daemon,
-            lambda number: ("GET", paths[number % len(paths)], 200),
+            lambda one, number: one.ask("GET", paths[number % count], 200),
             rate=GETS_A_SECOND,
             seconds=seconds,
             connections=CONNECTIONS,
         ),
         ask_steadily(
             daemon,
-            lambda _: ("POST", "/api/v1/clusters", 201),
+            lambda one, _: one.ask("POST", "/api/v1/clusters", 201),
             rate=creations,
             seconds=seconds,
             connections=CONNECTIONS,

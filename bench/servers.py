@@ -118,6 +118,12 @@ class Server:
         (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024 / 1e6
 
+    def descriptors(self) -> int:
+        """
+        Return how many files and connections it has open.
+        """
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def cpu_seconds(self) -> float:
         """
         Return the CPU time that it has used, of all its threads.

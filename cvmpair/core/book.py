@@ -310,6 +310,8 @@ class ClusterBook:
         journal, self._journal = self._journal, {}
         some = min(len(self._expired), EXPIRED_AT_ONCE)
         journal.update(self._expired.popitem() for _ in range(some))
+        if not self._expired:
+            self._expired = {}  # a dictionary never becomes smaller
         clusters = {pin: self._clusters.get(pin) for pin in journal}
         return Batch(version=self._version, clusters=clusters, journal=journal)
 
