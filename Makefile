@@ -37,7 +37,9 @@ ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
 test-packages: .venv/installed-test
-	@tools/need-packages curl strace faketime openssl time wrk genisoimage dosfstools mtools
+	@tools/need-packages curl strace faketime openssl time wrk \
+	    genisoimage dosfstools mtools systemd python3
+	@tools/fetch-cloud-init .venv/cloud-init
 	@tools/need-browser $(BIN)/playwright
 
 clean:
