@@ -280,7 +280,9 @@ def test_a_pin_may_come_back(book: ClusterBook, pin: str) -> None:
     again.expire(1.0, at_most=1)
     version = again.create(2.0, 1.0).version
     assert again.pending(pin) == version
-    assert again.take_changes().clusters == {pin: pack(again.cluster(pin))}
+    batch = again.take_changes()
+    assert batch.clusters == {pin: pack(again.cluster(pin))}
+    assert batch.journal == {pin: version}
     assert not again.has_changes()
 
 
