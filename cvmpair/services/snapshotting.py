@@ -36,6 +36,10 @@ LONGEST_DELAY: Final = 60.0
 """The seconds between two tries to save again: twice as many each time, up to this."""
 
 
+Tell = Callable[[StoreUnavailable | None], None]
+"""What is called once something is durable, or with an error if it will not be."""
+
+
 class Backing(Protocol):
     """
     Where the book is kept. Each call blocks, and may be made from any thread,
@@ -85,7 +89,7 @@ class Snapshotting:
     _ending: bool = field(init=False, default=False)
     _mark_wanted: bool = field(init=False, default=False)
     _due: IDelayedCall | None = field(init=False, default=None)
-    _waiting: list[tuple[int, Deferred[None]]] = field(init=False, factory=list)
+    _waiting: list[tuple[int, Tell]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
 
     def check_writable(self) -> None:
@@ -111,23 +115,39 @@ class Snapshotting:
         self._mark_wanted = True
         self.changed()
 
+    def is_settled(self, pin: str) -> bool:
+        """
+        Say whether all that may be said about a cluster now is durable.
+        """
+        return self._awaited(pin) == 0
+
+    def when_settled(self, pin: str, tell: Tell) -> None:
+        """
+        Call back once that is so, which may be at once.
+        """
+        version = self._awaited(pin)
+        if version == 0:
+            tell(None)
+        elif self._failure:
+            tell(StoreUnavailable(RETRY_AFTER))
+        else:
+            self._waiting.append((version, tell))
+
     async def settled(self, pin: str) -> None:
         """
-        Wait until all that may be said about a cluster now is durable.
+        Wait until that is so.
 
         :raises StoreUnavailable: if it will not be.
         """
-        if self.interval is not None:
-            return
-        version = self.book.pending(pin)
-        if version is None and self._in_flight is not None:
-            version = self._in_flight.journal.get(pin)
-        if version is None or version <= self._durable:
-            return
-        self.check_writable()
-        durable: Deferred[None] = Deferred()
-        self._waiting.append((version, durable))
-        await durable
+        if self._awaited(pin):
+            durable: Deferred[None] = Deferred()
+            self.when_settled(
+                pin,
+                lambda error: (
+                    durable.errback(error) if error else durable.callback(None)
+                ),
+            )
+            await durable
 
     async def finish(self) -> None:
         """
@@ -158,6 +178,18 @@ class Snapshotting:
         if self._in_flight is not None:
             unsaved |= self._in_flight.clusters.keys()
         return unsaved
+
+    def _awaited(self, pin: str) -> int:
+        """
+        Return the version that must be durable before anything about a cluster may
+        be said, or 0 if it is.
+        """
+        if self.interval is not None:
+            return 0
+        version = self.book.pending(pin)
+        if version is None and self._in_flight is not None:
+            version = self._in_flight.journal.get(pin)
+        return 0 if version is None or version <= self._durable else version
 
     def _begin(self) -> None:
         self._due = None
@@ -196,11 +228,11 @@ class Snapshotting:
 
     def _release(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for version, durable in waiting:
+        for version, tell in waiting:
             if version <= self._durable:
-                durable.callback(None)
+                tell(None)
             else:
-                self._waiting.append((version, durable))
+                self._waiting.append((version, tell))
 
     def _fail(self, error: Exception) -> None:
         self._log.critical(
@@ -212,8 +244,8 @@ class Snapshotting:
         )
         self._failure = str(error) or type(error).__name__
         waiting, self._waiting = self._waiting, []
-        for _, durable in waiting:
-            durable.errback(StoreUnavailable(RETRY_AFTER))
+        for _, tell in waiting:
+            tell(StoreUnavailable(RETRY_AFTER))
 
     def _begin_recovery(self) -> None:
         self._recovery = poll(

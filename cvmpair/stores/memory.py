@@ -8,7 +8,7 @@ from typing import TypeVar
 from attrs import define
 
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.errors import PairingError
+from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
 from cvmpair.core.timeline import Timeline
 from cvmpair.stores.protocol import Durability
@@ -47,12 +47,36 @@ class MemoryStore:
     async def key(self, pin: str, name: str) -> Key:
         return await self._answer(pin, lambda: self.book.key(pin, name))
 
+    def settled_key(self, pin: str, name: str) -> Key | None:
+        return self.book.key(pin, name) if self.durability.is_settled(pin) else None
+
     async def add_key(
         self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
     ) -> Key:
         return await self._change(
             pin, lambda: self.book.add_key(pin, name, value, condition)
         )
+
+    def add_key_and_tell(
+        self,
+        pin: str,
+        name: str,
+        value: str,
+        tell: Callable[[Key | PairingError], None],
+    ) -> None:
+        try:
+            self.durability.check_writable()
+        except StoreUnavailable as error:
+            tell(error)
+            return
+        answer: Key | PairingError
+        try:
+            answer = self.book.add_key(pin, name, value)
+        except PairingError as error:
+            answer = error
+        else:
+            self.changed()
+        self.durability.when_settled(pin, lambda error: tell(error or answer))
 
     async def change_key(
         self,

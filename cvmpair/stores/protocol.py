@@ -2,8 +2,10 @@
 What the web sees of the state, wherever that is kept.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
+from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
 
 
@@ -43,6 +45,14 @@ class ClusterStore(Protocol):
         :raises KeyNotFound: if there is none of that name.
         """
 
+    def settled_key(self, pin: str, name: str) -> Key | None:
+        """
+        Return what :meth:`key` would if it had nothing to wait for, or ``None`` if it
+        had to wait.
+
+        :raises KeyNotFound: if there is none of that name.
+        """
+
     async def add_key(
         self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
     ) -> Key:
@@ -52,6 +62,18 @@ class ClusterStore(Protocol):
         :raises KeyExists: if there is one of that name.
         :raises TooManyKeys: if there is no room for it.
         :raises ConditionFailed: if ``condition`` does not hold for the cluster.
+        """
+
+    def add_key_and_tell(
+        self,
+        pin: str,
+        name: str,
+        value: str,
+        tell: Callable[[Key | PairingError], None],
+    ) -> None:
+        """
+        Add a key as :meth:`add_key` does, and hand the result or the error to a
+        callback once it is durable, which may be at once.
         """
 
     async def change_key(
@@ -99,8 +121,21 @@ class Durability(Protocol):
         :class:`~cvmpair.core.errors.StoreUnavailable`.
         """
 
+    def is_settled(self, pin: str) -> bool:
+        """
+        Say whether all that may be said about a cluster now is durable.
+        """
+
+    def when_settled(
+        self, pin: str, tell: Callable[[StoreUnavailable | None], None]
+    ) -> None:
+        """
+        Call back once that is so, which may be at once, or with the error if it will
+        not be.
+        """
+
     async def settled(self, pin: str) -> None:
         """
-        Wait until all that may be said about a cluster now is durable, or raise
+        Wait until that is so, or raise
         :class:`~cvmpair.core.errors.StoreUnavailable`.
         """

@@ -15,6 +15,8 @@ from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import condition_of
 from cvmpair.web.problems import register_problems
 from cvmpair.web.rendering import (
+    answer_key,
+    answer_new_key,
     created,
     if_changed,
     render_cluster,
@@ -75,14 +77,14 @@ class PairingAPI:
         condition = condition_of(request)
         fields = key_fields(read_fields(request))
         key = await self.store.add_key(pin, fields["key"], fields["value"], condition)
-        return created(render_key(key, JSON), f"{CLUSTERS}/{pin}/keys/{key.name}")
+        return answer_new_key(key, f"{CLUSTERS}/{pin}/keys")
 
     @answers(app, KEY, "GET")
     async def get_key(self, request: PairingRequest, pin: str, name: str) -> Response:
         media_type = accepted(request, TEXT, JSON)
         condition = condition_of(request)
         key = await self.store.key(pin, name)
-        return if_changed(condition, key.version, render_key(key, media_type))
+        return answer_key(key, media_type, condition)
 
     @answers(app, KEY, "PUT")
     async def put_key(self, request: PairingRequest, pin: str, name: str) -> Response:

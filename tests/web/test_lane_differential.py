@@ -1,0 +1,269 @@
+"""
+Whichever way a request goes, the answer is the same to the last byte but for its
+date, and so is what becomes of the connection and of the book.
+"""
+
+import re
+from collections import Counter
+from itertools import count
+
+from attrs import define, field
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from cvmpair.web.api import CLUSTERS
+from cvmpair.web.request_log import Kind, RequestCounts
+from tests.web.connection import Connection
+from tests.web.wire import Wire
+
+PIN = "enico1qq0oey"
+VERSION = 1_000_000_000
+DATE = re.compile(rb"\r\nDate: [^\r]*")
+EXAMPLES = 2000
+
+KEYS = f"{CLUSTERS}/{PIN}/keys"
+KEY = f"{KEYS}/sesame"
+
+
+class Tally(RequestCounts):
+    """
+    What went by the lane.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.seen: Counter[tuple[str, object]] = Counter()
+
+    def add(self, kind: Kind, status: object) -> None:
+        self.seen[kind[0], status] += 1
+
+
+def make_wire(*, has_lane: bool, held: bool = False) -> Wire:
+    wire = Wire(Clock(), has_lane=has_lane)
+    cluster = (0.0, 86400.0, VERSION, "sesame", "open", VERSION)
+    wire.book.load([(PIN, cluster)])
+    wire.book.begin_run(VERSION)
+    wire.book._draw_pin = (f"sesame{number:06}" for number in count()).__next__
+    if held:
+        wire.disk.flushed = Deferred()
+    return wire
+
+
+@define(eq=False)
+class Pair:
+    """
+    The same conversation with two sites, one of which has a fast lane.
+    """
+
+    held: bool = False
+    tally: Tally = field(init=False, factory=Tally)
+    wires: list[Wire] = field(init=False)
+    connections: list[Connection] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.wires = [make_wire(has_lane=way, held=self.held) for way in (True, False)]
+        lane = self.wires[0].site.lane
+        assert lane is not None
+        lane.counts = self.tally
+        self.connections = [Connection(wire.site, wire.clock) for wire in self.wires]
+
+    def say(self, data: bytes) -> None:
+        for connection in self.connections:
+            if not connection.closed:
+                connection.channel.dataReceived(data)
+        self.compare()
+
+    def flush(self) -> None:
+        for wire in self.wires:
+            flushed, wire.disk.flushed = wire.disk.flushed, None
+            if flushed is not None:
+                flushed.callback(None)
+        self.compare()
+
+    def wait(self, seconds: float) -> None:
+        for wire in self.wires:
+            wire.clock.advance(seconds)
+        self.compare()
+
+    def compare(self) -> None:
+        lane, plain = (
+            (
+                DATE.sub(b"", connection.transport.value()),
+                connection.closed,
+                connection.transport.written,
+                wire.book.cluster(PIN),
+            )
+            for wire, connection in zip(self.wires, self.connections, strict=True)
+        )
+        assert lane == plain
+
+    def end(self) -> None:
+        for wire, connection in zip(self.wires, self.connections, strict=True):
+            connection.hang_up()
+            wire.clock.pump([10] * 10)
+            assert not wire.clock.getDelayedCalls()
+
+
+def often(usual: str, *others: str) -> st.SearchStrategy[str]:
+    """
+    Return mostly what is usual.
+    """
+    return st.sampled_from([usual] * 4 * len(others) + [*others])
+
+
+targets = st.sampled_from([KEY, KEYS] * 4) | st.sampled_from(
+    [
+        f"{KEYS}/sesame2",
+        f"{KEYS}/{'s' * 100}",
+        f"{KEYS}/{'s' * 101}",
+        f"{KEYS}/s.same",
+        f"{CLUSTERS}/{PIN[::-1]}/keys/sesame",
+        f"{CLUSTERS}/{PIN[::-1]}/keys",
+        f"{CLUSTERS}/{PIN.upper()}/keys/sesame",
+        f"{CLUSTERS}/{PIN[1:]}/keys/sesame",
+        f"{CLUSTERS}/%65nico1qq0oey/keys/sesame",
+        f"{KEYS}/s%65same",
+        f"{KEYS}%2Fsesame",
+        f"{KEY}/",
+        f"{KEYS}//sesame",
+        f"{KEY}?sesame=open",
+        f"{KEY}#sesame",
+        f"http://sesame.example{KEY}",
+        f"HTTP://sesame.example:8080{KEY}",
+        f"{KEYS}/",
+        f"{CLUSTERS}/{PIN}",
+        CLUSTERS,
+        "/",
+        "*",
+        f" {KEY}",
+        f"{KEY} ",
+        KEY.upper(),
+    ]
+)
+names = st.sampled_from(
+    ["Host", "User-Agent", "Accept", "Accept-Encoding", "Connection", "If-None-Match"]
+    * 2
+    + ["If-Match", "Content-Type", "Content-Length", "Transfer-Encoding", "Expect"]
+    + ["Content-Encoding", "X-Sesame", "Prefer", "Host Name", "", "Accept\xe9", " Host"]
+)
+values = {
+    "Host": st.sampled_from(["sesame.example:8080", "localhost", "a, b", ""]),
+    "User-Agent": st.sampled_from(["curl/7.88.1", "Python-urllib/2.7", "Caf\xe9", ""]),
+    "Accept": st.sampled_from(
+        ["*/*", "text/plain", "application/json", "text/html", "text/*;q=0.1, */*;q=0"]
+        + ["application/json, text/plain;q=0.9", ",", "", "text/plain\t"]
+    ),
+    "Accept-Encoding": st.sampled_from(["identity", "gzip, deflate", ""]),
+    "Connection": st.sampled_from(
+        ["close", "keep-alive", "Close", "Keep-Alive", "close, TE", "upgrade", ""]
+    ),
+    "If-None-Match": st.sampled_from(
+        [f'"{VERSION}"', f'W/"{VERSION}"', "*", '"1"', f'"1", "{VERSION}"', "sesame"]
+    ),
+    "If-Match": st.sampled_from([f'"{VERSION}"', "*", '"1"']),
+    "Content-Type": st.sampled_from(
+        ["application/json", "application/x-www-form-urlencoded", "text/plain", ""]
+        + ["application/json; charset=utf-16", "application/json;charset=UTF-8"]
+    ),
+    "Content-Length": st.sampled_from(["0", "2", "-1", "+2", "02", "2 ", "99999999"]),
+    "Transfer-Encoding": st.sampled_from(["chunked", "identity", "sesame"]),
+    "Expect": st.just("100-continue"),
+    "Content-Encoding": st.sampled_from(["gzip", "identity"]),
+    "Prefer": st.sampled_from(["respond-async", "handling=strict"]),
+}
+cases = st.sampled_from([str] * 4 + [str.lower, str.upper])
+separators = often(": ", ":", ":  ", " : ", ":\t", "", ":\x00")
+endings = st.sampled_from(["\r\n"] * 40 + ["\n", "\r", "\r\r\n", " \r\n", "\r\n "])
+bodies = st.sampled_from(
+    [
+        b'{"key":"sesame3","value":"open"}',
+        b'{"key":"sesame","value":"shut"}',
+        b'{ "key": "sesame4", "value": 17 }',
+        b'{"key":"sesame 5","value":""}',
+        b'{"value":"open"}',
+        b"[1]",
+        b'{"key"',
+        b"key=sesame3&value=open",
+        b"key=sesame&value=%ff",
+        b"",
+        b"\xff",
+    ]
+)
+
+
+@st.composite
+def header(draw: st.DrawFn) -> str:
+    name = draw(names)
+    value = draw(values.get(name, st.just("sesame")))
+    name = draw(cases)(name)
+    return f"{name}{draw(separators)}{value}{draw(endings)}"
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> bytes:
+    """
+    A request as clients send it, or something like one.
+    """
+    method = draw(
+        often("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "get", "G ET")
+        | st.just("POST")
+    )
+    target = draw(targets)
+    if method == "POST" and draw(st.booleans()):
+        target = KEYS
+    version = draw(often("HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "http/1.1", ""))
+    headers = draw(st.lists(header(), max_size=4))
+    if draw(st.integers(0, 5)):
+        headers.insert(0, "Host: sesame.example\r\n")
+    body = draw(bodies) if method in ("POST", "PUT") else b""
+    if body:
+        kind = "application/json" if body[0] in b"{[" else values["Content-Type"]
+        kind = kind if isinstance(kind, str) else draw(kind)
+        length = len(body) + draw(st.sampled_from([0] * 8 + [-1, 1]))
+        headers += [f"Content-Type: {kind}\r\n", f"Content-Length: {length}\r\n"]
+        headers = draw(st.permutations(headers))
+    start = f"{method} {target} {version}{draw(endings)}"
+    head = start + "".join(headers) + draw(endings)
+    return head.encode("latin-1") + body
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> list[bytes]:
+    """
+    Some requests as they come from the network.
+    """
+    said = draw(st.lists(requests(), min_size=1, max_size=3))
+    if draw(st.booleans()):
+        return said
+    data = b"".join(said)
+    cuts = draw(st.lists(st.integers(0, len(data)), max_size=3))
+    edges = [0, *sorted(cuts), len(data)]
+    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+
+
+def test_both_ways_lead_to_the_same() -> None:
+    taken: Counter[tuple[str, object]] = Counter()
+
+    @settings(max_examples=EXAMPLES)
+    @given(pieces(), st.sampled_from([0.0, 0.0, 0.0, 9.0, 11.0, 61.0]), st.booleans())
+    @example(
+        [b"\r\n", f"GET {KEY} HTTP/1.1\r\nHost: a\r\n\r\n".encode()] * 2, 0.0, False
+    )
+    @example([f"GET {KEY} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 2], 0.0, True)
+    def converse(said: list[bytes], pause: float, held: bool) -> None:
+        pair = Pair(held=held)
+        for data in said:
+            pair.say(data)
+            pair.wait(pause)
+        pair.flush()
+        pair.say(f"GET {KEY} HTTP/1.1\r\nHost: sesame\r\n\r\n".encode())
+        pair.end()
+        taken.update(pair.tally.seen)
+
+    converse()
+    # It would be worth nothing if all had gone the same way.
+    for method, status in [("GET", 200), ("GET", 304), ("GET", 404), ("POST", 201)]:
+        assert taken[method, status] > EXAMPLES // 200, taken
+    assert taken["POST", 409] and taken["POST", 400], taken
