@@ -10,6 +10,7 @@ from attrs import define
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.packing import Packed
 from cvmpair.core.timeline import Timeline
 from cvmpair.stores.protocol import Durability
 
@@ -22,33 +23,39 @@ class MemoryStore:
     A :class:`~cvmpair.stores.protocol.ClusterStore`.
 
     :ivar lifetime: how long a new cluster lives, in seconds.
-    :ivar changed: is called after each change of the book.
+    :ivar changed: is called after each change of the book, with the PIN.
     """
 
     book: ClusterBook
     durability: Durability
     timeline: Timeline
     lifetime: float
-    changed: Callable[[], None]
+    changed: Callable[[str], None]
 
     async def create(self) -> Cluster:
         self.durability.check_writable()
         cluster = self.book.create(self.timeline.now(), self.lifetime)
-        self.changed()
+        self.changed(cluster.pin)
         await self.durability.settled(cluster.pin)
         return cluster
 
     async def cluster(self, pin: str) -> Cluster:
         return await self._answer(pin, lambda: self.book.cluster(pin))
 
+    def is_settled(self, pin: str) -> bool:
+        return self.durability.is_settled(pin)
+
+    def packed(self, pin: str) -> Packed | None:
+        return self.book.packed(pin)
+
+    async def read(self, pin: str) -> Packed | None:
+        return await self._answer(pin, lambda: self.book.packed(pin))
+
     async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
         await self._change(pin, lambda: self.book.delete(pin, condition))
 
     async def key(self, pin: str, name: str) -> Key:
         return await self._answer(pin, lambda: self.book.key(pin, name))
-
-    def settled_key(self, pin: str, name: str) -> Key | None:
-        return self.book.key(pin, name) if self.durability.is_settled(pin) else None
 
     async def add_key(
         self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
@@ -75,7 +82,7 @@ class MemoryStore:
         except PairingError as error:
             answer = error
         else:
-            self.changed()
+            self.changed(pin)
         self.durability.when_settled(pin, lambda error: tell(error or answer))
 
     async def change_key(
@@ -107,7 +114,7 @@ class MemoryStore:
 
         def apply() -> T:
             result = change()
-            self.changed()
+            self.changed(pin)
             return result
 
         return await self._answer(pin, apply)

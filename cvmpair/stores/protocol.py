@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.packing import Packed
 
 
 class ClusterStore(Protocol):
@@ -31,6 +32,21 @@ class ClusterStore(Protocol):
         Return a cluster with its keys.
         """
 
+    def is_settled(self, pin: str) -> bool:
+        """
+        Say whether :meth:`packed` shows nothing of a cluster that is not durable.
+        """
+
+    def packed(self, pin: str) -> Packed | None:
+        """
+        Return a cluster as it is now, durable or not; ``None`` if there is none.
+        """
+
+    async def read(self, pin: str) -> Packed | None:
+        """
+        Return the same, once it is durable.
+        """
+
     async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
         """
         Delete a cluster with its keys.
@@ -41,14 +57,6 @@ class ClusterStore(Protocol):
     async def key(self, pin: str, name: str) -> Key:
         """
         Return one key.
-
-        :raises KeyNotFound: if there is none of that name.
-        """
-
-    def settled_key(self, pin: str, name: str) -> Key | None:
-        """
-        Return what :meth:`key` would if it had nothing to wait for, or ``None`` if it
-        had to wait.
 
         :raises KeyNotFound: if there is none of that name.
         """
@@ -123,19 +131,19 @@ class Durability(Protocol):
 
     def is_settled(self, pin: str) -> bool:
         """
-        Say whether all that may be said about a cluster now is durable.
+        Say whether :meth:`settled` would return at once.
         """
 
     def when_settled(
         self, pin: str, tell: Callable[[StoreUnavailable | None], None]
     ) -> None:
         """
-        Call back once that is so, which may be at once, or with the error if it will
-        not be.
+        Call back when :meth:`settled` would return, which may be at once, or with the
+        error that it would raise.
         """
 
     async def settled(self, pin: str) -> None:
         """
-        Wait until that is so, or raise
+        Wait until all that may be said about a cluster now is durable, or raise
         :class:`~cvmpair.core.errors.StoreUnavailable`.
         """

@@ -17,6 +17,7 @@ from cvmpair.web.api import CLUSTERS
 from cvmpair.web.errors import BadRequest
 from cvmpair.web.negotiation import JSON, TEXT, choose
 from cvmpair.web.preconditions import read_condition
+from cvmpair.web.preferences import read_wait
 
 HEADERS_SIZE: Final = 1024
 """As many bytes of headers are understood; far below what Twisted takes."""
@@ -36,7 +37,7 @@ _LENGTH: Final = re.compile(rb"[0-9]{1,9}")
 _OF_ALL: Final = frozenset(
     {b"host", b"user-agent", b"accept", b"accept-encoding", b"connection"}
 )
-_OF_GET: Final = _OF_ALL | {b"if-none-match"}
+_OF_GET: Final = _OF_ALL | {b"if-none-match", b"prefer"}
 _OF_POST: Final = _OF_ALL | {b"content-type", b"content-length"}
 
 
@@ -48,6 +49,7 @@ class Fields:
     :ivar accept: what the client accepts.
     :ivar media_type: what it gets.
     :ivar closing: whether the connection ends with the answer.
+    :ivar wait: the seconds that the client is willing to wait for a better answer.
     :ivar length: the size of the body, in bytes.
     """
 
@@ -55,6 +57,7 @@ class Fields:
     media_type: str
     condition: Condition
     closing: bool
+    wait: int
     content_type: bytes
     length: int
 
@@ -131,6 +134,7 @@ def _understand(fields: Mapping[bytes, bytes], *, getting: bool) -> Fields | Non
         media_type=media_type,
         condition=condition,
         closing=connection == b"close",
+        wait=read_wait([fields[b"prefer"]] if b"prefer" in fields else []),
         content_type=fields.get(b"content-type", b""),
         length=int(length),
     )

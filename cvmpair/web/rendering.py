@@ -60,15 +60,6 @@ def render_key(key: Key, media_type: str) -> Response:
     return _success(body, media_type, key.version)
 
 
-def answer_key(key: Key, media_type: str, condition: Condition) -> Response:
-    """
-    Return the answer to a GET of a key, whichever way it came.
-
-    :raises ConditionFailed: if ``If-Match`` does not hold.
-    """
-    return if_changed(condition, key.version, render_key(key, media_type))
-
-
 def answer_new_key(key: Key, keys_path: str) -> Response:
     """
     Return the answer to the POST that added a key, whichever way it came.
