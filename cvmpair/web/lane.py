@@ -251,13 +251,16 @@ class LaneChannel(PairingChannel):
     def _answer(self, kind: Kind, response: Response) -> None:
         lane: Lane = self.site.lane
         closing = not self.persistent
-        self._send(message(response, lane.dates.now(), closing=closing))
+        data = message(response, lane.dates.now(), closing=closing)
         lane.counts.add(kind, response.code)
         if closing:
+            self.transport.write(data)
             # Nothing that still comes is a request.
             self._handlingRequest = True
             self.setRawMode()
             self.loseConnection()
+        else:
+            self._send(data)
 
     def _send(self, data: bytes) -> None:
         transport = self.transport
