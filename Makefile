@@ -2,16 +2,18 @@
 # make test   every test that CI runs        make check   lint, types, changelog
 # make bench  speed and size, as ratios      make ledger CYCLES=1000
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
+# make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
 PYTHON ?= python3
 CYCLES ?= 1000
 ROUNDS ?= 1000
+N ?= 120000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench ledger races clean test-packages
+.PHONY: run test check bench soak ledger races clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -29,6 +31,9 @@ check: .venv/installed-test
 bench: .venv/installed-test
 	@tools/need-packages time wrk
 	$(BIN)/python -m bench
+
+soak: .venv/installed-test
+	$(BIN)/python -m bench.soak --clusters $(N)
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)

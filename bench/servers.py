@@ -118,6 +118,12 @@ class Server:
         (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024 / 1e6
 
+    def descriptors(self) -> int:
+        """
+        Return how many files and connections it has open.
+        """
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def cpu_seconds(self) -> float:
         """
         Return the CPU time that it has used, of all its threads.
@@ -127,14 +133,17 @@ class Server:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def daemon(state_dir: Path) -> Server:
+def daemon(state_dir: Path, *options: str) -> Server:
     """
     Return the daemon, as its users run it.
+
+    :param options: more words of its command line.
     """
     port = free_port()
     words = [
         *[str(TWISTD), "-n", "--pidfile=", "cvmpair", "--state-dir", str(state_dir)],
         *["--durability", "synced", "--listen", f"tcp:{port}:interface=127.0.0.1"],
+        *options,
     ]
     return Server(words, port, state_dir.with_suffix(".log"))
 

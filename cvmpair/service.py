@@ -4,6 +4,7 @@ Where the rooms are joined: the daemon as one Twisted service.
 This is the only module that names the reactor.
 """
 
+import gc
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -36,8 +37,10 @@ from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.lane import Lane
+from cvmpair.web.message import Dates
 from cvmpair.web.page import Page
-from cvmpair.web.request_log import RequestLog
+from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
 from cvmpair.web.waiting import Waiting
@@ -146,6 +149,12 @@ class PairingDaemon(Service):
             limits=settings.request_limits,
             request_log=RequestLog(lambda call: reactor.callLater(0, call)),
             reactor=reactor,
+            lane=Lane(
+                store=store,
+                waiting=waiting,
+                counts=RequestCounts(reactor),
+                dates=Dates(reactor.seconds),
+            ),
         )
 
     def _changed(self, pin: str) -> None:
@@ -177,6 +186,10 @@ class PairingDaemon(Service):
         self._expiry.changed()
         self._timekeeping.start()
         self.reactor.callWhenRunning(self._end_well)
+        # What is here now stays until the end. The garbage collector need not go
+        # through it again and again while everybody waits.
+        gc.collect()
+        gc.freeze()
         self._log.info(
             "started version={version} python_twisted={twisted} listen={listen} "
             "state={state} durability={durability} clusters={clusters}",

@@ -12,11 +12,10 @@ from attrs.validators import ge, instance_of
 
 from cvmpair.core.errors import ConditionFailed
 
-# There may be a million clusters in memory, so the two classes that exist once a
-# cluster or once a key have no room for a weak reference and check no types.
+# These two are made anew for each answer (see packing.py), so they check no types.
 
 
-@frozen(kw_only=True, weakref_slot=False)
+@frozen(kw_only=True)
 class Key:
     """
     One item of the data that a cluster shares.
@@ -29,7 +28,7 @@ class Key:
     version: int
 
 
-@frozen(kw_only=True, weakref_slot=False)
+@frozen(kw_only=True)
 class Cluster:
     """
     The scope that a PIN names.
@@ -108,10 +107,25 @@ class Condition:
 
         :raises ConditionFailed: if not.
         """
+        self.check_match(version)
+        if self.is_known(version):
+            raise ConditionFailed
+
+    def check_match(self, version: int) -> None:
+        """
+        Check :attr:`match` alone.
+
+        :raises ConditionFailed: if it does not hold.
+        """
         if self.match is not None and version not in self.match:
             raise ConditionFailed
-        if self.none_match is None or version in self.none_match:
-            raise ConditionFailed
+
+    def is_known(self, version: int) -> bool:
+        """
+        Say whether it is :attr:`none_match` that does not hold: to a reader, that
+        it has this version already.
+        """
+        return self.none_match is None or version in self.none_match
 
 
 ANY_STATE = Condition()
