@@ -167,6 +167,8 @@ def test_a_wait_that_ends_is_in_the_log(daemon: Daemon) -> None:
     path = key_path(daemon.new_pin())
     answer = daemon.request("GET", path, headers={"Prefer": "wait=1"})
     assert (answer.status, answer.headers["Preference-Applied"]) == (404, "wait=1")
+    # The log comes after the answer.
+    arrived(daemon)
     lines = [line for line in daemon.log.read_text().splitlines() if " ms=1" in line]
     assert any("status=404" in line for line in lines)
 
