@@ -1,15 +1,17 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
 # make bench  speed and size, as ratios      make ledger CYCLES=1000
+# make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
 PYTHON ?= python3
 CYCLES ?= 1000
+ROUNDS ?= 1000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench ledger clean test-packages
+.PHONY: run test check bench ledger races clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -30,6 +32,10 @@ bench: .venv/installed-test
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
+
+races: .venv/installed-test
+	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \
+	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \

@@ -13,7 +13,7 @@ from typing import Any
 from cvmpair_agent.commands.local import apply
 from cvmpair_agent.commands.source import source
 from cvmpair_agent.commands.status import status
-from cvmpair_agent.errors import AgentError
+from cvmpair_agent.errors import AgentError, ContextWrong
 from cvmpair_agent.options import Options, parse
 from cvmpair_agent.userdata.drive import drive
 from cvmpair_agent.userdata.machine import Network
@@ -33,8 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         say(str(error))
         code = error.exit_code
     except BrokenPipeError:
-        # Whoever read standard output has gone; nor will it be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read standard output has gone, and knows why.
         code = 1
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -58,16 +57,38 @@ def say(line: str) -> None:
     print(f"cvmpair-agent: {line}", file=sys.stderr, flush=True)
 
 
+def write(text: str) -> None:
+    """
+    Write to standard output, what is not UTF-8 as it was.
+
+    :raises BrokenPipeError: if nobody reads it.
+    :raises AgentError: if it cannot be written for another reason.
+    """
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # Nor is it to be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise AgentError(
+            f"Standard output cannot be written: {error.strerror}."
+        ) from None
+
+
 def _run(options: Options) -> int:
+    if not options.root.is_dir():
+        raise ContextWrong(f"--root {options.root}: there is no such directory.")
     match options.command:
         case "apply":
             apply(options, say)
             return 0
         case "status":
-            status(options, say, sys.stdout.write)
+            status(options, say, write)
             return 0
         case "source" if options.context_file is not None:
-            drive(source(options, None, say, sys.stdout.write))
+            drive(source(options, None, say, write))
             return 0
     return _run_with_network(options)
 
@@ -96,31 +117,46 @@ def _run_with_network(options: Options) -> int:
             return _react(clock, lambda: pair(options, clock, network, progress, say))
         case "ready":
             return _react(clock, lambda: ready(options, clock, progress, say))
-    return _react(clock, lambda: source(options, network, say, sys.stdout.write))
+    return _react(clock, lambda: source(options, network, say, write))
 
 
 def _react(reactor: Any, begin: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """
     Run a coroutine in the reactor, to its end or to that of the process.
     """
+    import signal  # noqa: PLC0415
+
     from twisted.internet.defer import Deferred  # noqa: PLC0415
     from twisted.python.failure import Failure  # noqa: PLC0415
 
     ended: list[Failure | None] = []
+    interrupted = False
+
+    def on_signals(handler: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)
+
+    def end(result: Failure | None) -> None:
+        ended.append(result)
+        # Whoever is impatient is not to spoil the exit code.
+        on_signals(signal.SIG_IGN)
+        reactor.stop()
 
     def run() -> None:
         running = Deferred.fromCoroutine(begin())
-        running.addBoth(ended.append)
-        running.addBoth(lambda _: reactor.running and reactor.stop())
-        reactor.addSystemEventTrigger("before", "shutdown", running.cancel)
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = interrupted or not ended
+            running.cancel()
+
+        # The reactor's own handlers log a failure when a second signal comes.
+        on_signals(lambda *_: reactor.callFromThread(interrupt))
+        running.addBoth(end)
 
     reactor.callWhenRunning(run)
-    interrupted = []
-    reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: interrupted.append(not ended)
-    )
-    reactor.run()
-    if any(interrupted):
+    reactor.run(installSignalHandlers=False)
+    if interrupted:
         say("interrupted")
         return INTERRUPTED
     failure = ended[0]
