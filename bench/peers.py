@@ -3,6 +3,7 @@ What the daemon is compared with, each on a port of its own with its data below 
 directory of the run.
 """
 
+import re
 import shutil
 import socket
 import subprocess
@@ -43,22 +44,23 @@ def present(wanted: Collection[str]) -> tuple[list[str], list[str]]:
     """
     Return which of the wanted peers are installed, and which are not.
     """
-    found = [name for name in PROGRAMS if name in wanted and _path(name)]
-    return found, [name for name in PROGRAMS if name not in found]
+    found = [name for name in wanted if _path(name)]
+    return found, [name for name in wanted if name not in found]
 
 
 def versions(names: Collection[str]) -> dict[str, str]:
     """
-    Return what they say of themselves, in a line each.
+    Return their versions.
     """
-    lines = {}
+    found = {}
     for name in names:
-        option = {"etcd": "--version", "nginx": "-v", "redis": "--version"}[name]
+        option = "-v" if name == "nginx" else "--version"
         run = subprocess.run(
             [_path(name), option], capture_output=True, text=True, check=False
         )
-        lines[name] = (run.stdout or run.stderr).splitlines()[0]
-    return lines
+        number = re.search(r"\d+\.\d+\.\d+", run.stdout + run.stderr)
+        found[name] = number[0] if number else "?"
+    return found
 
 
 def bare(text: str, directory: Path) -> Server:

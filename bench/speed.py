@@ -73,7 +73,9 @@ class Contest:
             for name, loads in self.loads.items()
         }
         cpu = {
-            f"{name}, µs of CPU a request": [load.cpu_microseconds for load in loads[1:]]
+            f"{name}, µs of CPU a request": [
+                load.cpu_microseconds for load in loads[1:]
+            ]
             for name, loads in self.loads.items()
         }
         return [
@@ -190,7 +192,9 @@ def _contests(
     pins = prepared.pins
     files = {name: room / f"paths-{name}" for name in running}
     for name, file in files.items():
-        paths = [expected.path for expected in map(prepared.first_key, range(len(pins)))]
+        paths = [
+            expected.path for expected in map(prepared.first_key, range(len(pins)))
+        ]
         if name == "etcd":
             paths = [f"/v2/keys/{pin}/{state.FIRST_KEY}" for pin in pins[:ETCD_KEYS]]
         file.write_text("".join(f"{path}\n" for path in paths))

@@ -138,7 +138,7 @@ class Waiters:
 
     async def _connect(self) -> _Waiter:
         connection = socket.socket()
-        connection.setblocking(False)
+        connection.settimeout(0)
         try:
             async with self._gate:
                 await asyncio.get_running_loop().sock_connect(connection, self._address)
