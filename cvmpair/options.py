@@ -30,12 +30,16 @@ class Settings:
     :ivar flush_interval: the seconds between two snapshots, or ``None`` to hold
         back every answer until it is durable.
     :ivar pin_lifetime: in seconds.
+    :ivar max_wait: how long a request may wait, in seconds.
+    :ivar max_waiters: how many may do so at the same time.
     """
 
     listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
     state_dir: Path
     flush_interval: float | None = None
     pin_lifetime: float = 86400.0
+    max_wait: float = 300.0
+    max_waiters: int = 20_000
     limits: Limits = field(factory=Limits)
     request_limits: RequestLimits = field(factory=RequestLimits)
 
@@ -164,6 +168,19 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         whole_number(1, 10_000),
     ),
     (
+        "max-wait",
+        "300s",
+        "How long a request with 'Prefer: wait' may wait for what is not there yet, in "
+        "seconds, or with a unit of s, m, h or d; 0 lets none wait.",
+        duration(0, 86400),
+    ),
+    (
+        "max-waiters",
+        "20000",
+        "How many requests may wait at the same time.",
+        whole_number(1, 10_000_000),
+    ),
+    (
         "max-body-size",
         "65536",
         "How large the body of a request may be, in bytes.",
@@ -247,6 +264,8 @@ class Options(usage.Options):
             state_dir=values["state-dir"],
             flush_interval=values["snapshot-interval"] if periodic else None,
             pin_lifetime=values["pin-lifetime"],
+            max_wait=values["max-wait"],
+            max_waiters=values["max-waiters"],
             limits=Limits(
                 clusters=values["max-clusters"], keys_per_cluster=values["max-keys"]
             ),

@@ -24,6 +24,7 @@ from cvmpair import __version__
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
+from cvmpair.core.watchers import Watchers
 from cvmpair.options import Options, Settings, fail
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.snapshotting import Snapshotting
@@ -38,6 +39,7 @@ from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
+from cvmpair.web.waiting import Waiting
 
 __all__ = ["Options", "makeService"]
 
@@ -105,6 +107,7 @@ class PairingDaemon(Service):
         self._threads = ThreadPool(1, 1, "cvmpair-state")
         self._book = ClusterBook(settings.limits)
         self._timeline = Timeline(reactor.seconds, self.wall)
+        self._watchers = Watchers(clock=reactor, limit=settings.max_waiters)
         self._snapshotting = Snapshotting(
             book=self._book,
             backing=self._state,
@@ -112,12 +115,13 @@ class PairingDaemon(Service):
             clock=reactor,
             in_thread=lambda call: deferToThreadPool(reactor, self._threads, call),
             interval=settings.flush_interval,
+            tell=self._watchers.tell,
         )
         self._expiry = Expiry(
             book=self._book,
             timeline=self._timeline,
             clock=reactor,
-            expired=self._snapshotting.changed,
+            expired=self._snapshotting.expired,
         )
         self._timekeeping = Timekeeping(
             timeline=self._timeline,
@@ -132,15 +136,19 @@ class PairingDaemon(Service):
             lifetime=settings.pin_lifetime,
             changed=self._changed,
         )
+        waiting = Waiting(
+            store=store, watchers=self._watchers, max_wait=settings.max_wait
+        )
+        api = PairingAPI(store, waiting)
         self._site = PairingSite(
-            Root(api=Dispatch(PairingAPI(store).app), page=Dispatch(Page(store).app)),
+            Root(api=Dispatch(api.app), page=Dispatch(Page(store).app)),
             limits=settings.request_limits,
             request_log=RequestLog(lambda call: reactor.callLater(0, call)),
             reactor=reactor,
         )
 
-    def _changed(self) -> None:
-        self._snapshotting.changed()
+    def _changed(self, pin: str) -> None:
+        self._snapshotting.changed(pin)
         self._expiry.changed()
 
     def privilegedStartService(self) -> None:
@@ -232,6 +240,7 @@ class PairingDaemon(Service):
             await maybeDeferred(port.stopListening)
         self._timekeeping.stop()
         self._expiry.stop()
+        self._watchers.stop()
         await self._snapshotting.finish()
         await self._site.wind_up(PATIENCE)
         await self._snapshotting.finish()

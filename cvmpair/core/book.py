@@ -138,6 +138,12 @@ class ClusterBook:
         """
         return unpack(pin, self._packed(pin))
 
+    def packed(self, pin: str) -> Packed | None:
+        """
+        Return the cluster of that PIN as it is kept, if there is one.
+        """
+        return self._clusters.get(pin)
+
     def key(self, pin: str, name: str) -> Key:
         """
         Return one key of a cluster.
@@ -245,9 +251,9 @@ class ClusterBook:
         """
         return self._deadlines.next()
 
-    def expire(self, now: float, at_most: int) -> int:
+    def expire(self, now: float, at_most: int) -> list[str]:
         """
-        Remove clusters whose time is over, and return how many.
+        Remove clusters whose time is over, and return their PINs.
 
         :param at_most: how many at most; call again for the rest.
         """
@@ -257,7 +263,7 @@ class ClusterBook:
             # Nobody has to wait until this is durable: after a crash the deadline
             # would say the same.
             self._journal[pin] = 0
-        return len(due)
+        return due
 
     def pending(self, pin: str) -> int | None:
         """

@@ -34,8 +34,8 @@ class KeyNotFound(PairingError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The cluster has no such key, or not yet: to wait for it, ask again later; "
-            "to create it, POST it to the keys of the cluster."
+            "The cluster has no such key, or not yet: to wait for it, ask with "
+            "Prefer: wait=60; to create it, POST it to the keys of the cluster."
         )
 
 
@@ -121,3 +121,36 @@ class StoreUnavailable(PairingError):
             "again later; its operator finds the reason in its log."
         )
         self.retry_after = retry_after
+
+
+class TooManyWaiters(PairingError):
+    """
+    Nobody else can be kept waiting.
+    """
+
+    def __init__(self, limit: int, retry_after: float) -> None:
+        """
+        :param retry_after: the seconds after which asking again makes sense.
+        """
+        super().__init__(
+            f"This service has reached its limit of {limit} waiting requests. Ask "
+            "without Prefer: wait, again and again, or ask the operator to raise "
+            "--max-waiters."
+        )
+        self.limit = limit
+        self.retry_after = retry_after
+
+
+class Stopping(PairingError):
+    """
+    The waiting ends because the service does.
+    """
+
+    retry_after = 2.0
+    """The seconds after which another may have taken its place."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service is being stopped or restarted, so nobody can wait any "
+            "longer. Ask again in a moment."
+        )

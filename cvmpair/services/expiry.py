@@ -2,7 +2,7 @@
 Expiry: one timer, to the next deadline of all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import define, field
@@ -21,7 +21,7 @@ class Expiry:
     """
     Removes clusters from the book when their time is over.
 
-    :ivar expired: is called after some were removed.
+    :ivar expired: is called after some were removed, with their PINs.
     """
 
     _log = Logger()
@@ -29,7 +29,7 @@ class Expiry:
     book: ClusterBook
     timeline: Timeline
     clock: IReactorTime
-    expired: Callable[[], None]
+    expired: Callable[[Sequence[str]], None]
     _due: IDelayedCall | None = field(init=False, default=None)
     _deadline: float | None = field(init=False, default=None)
 
@@ -59,17 +59,18 @@ class Expiry:
         Remove all that is due, at once, and return how many; for the start, when
         nobody waits yet.
         """
-        count = self.book.expire(self.timeline.now(), at_most=len(self.book))
-        if count:
-            self._log.info("expired clusters={count} (while down)", count=count)
-            self.expired()
-        return count
+        pins = self.book.expire(self.timeline.now(), at_most=len(self.book))
+        if pins:
+            self._log.info("expired clusters={count} (while down)", count=len(pins))
+            self.expired(pins)
+        return len(pins)
 
     def _run(self, before: int) -> None:
         self._due = None
-        count = self.book.expire(self.timeline.now(), SLICE)
-        if count:
-            self.expired()
+        pins = self.book.expire(self.timeline.now(), SLICE)
+        count = len(pins)
+        if pins:
+            self.expired(pins)
         if count == SLICE:
             self._due = self.clock.callLater(0, self._run, before + count)
             return

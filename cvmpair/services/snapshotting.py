@@ -12,7 +12,7 @@ failed are in it then was unknown before, and their answers said so; they come
 back with the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from cvmpair.core.backoff import exponential
 from cvmpair.core.book import Batch, ClusterBook
 from cvmpair.core.errors import StoreUnavailable
+from cvmpair.core.packing import Packed
 from cvmpair.core.polling import Budget, NotYet, poll
 from cvmpair.core.timeline import ClockMark, Timeline
 
@@ -67,6 +68,8 @@ class Snapshotting:
 
     :ivar interval: the seconds between two flushes, or ``None`` to flush at once.
     :ivar in_thread: runs a blocking call without blocking the reactor.
+    :ivar tell: is called with each state that may be shown, in their order: the
+        clusters that changed, by PIN, and ``None`` where one is gone.
     """
 
     _log = Logger()
@@ -77,6 +80,7 @@ class Snapshotting:
     clock: IReactorTime
     in_thread: Callable[[Callable[[], None]], Deferred[None]]
     interval: float | None
+    tell: Callable[[Mapping[str, Packed | None]], None]
     _durable: int = field(init=False, default=0)
     _in_flight: Batch | None = field(init=False, default=None)
     _flushing: bool = field(init=False, default=False)
@@ -97,10 +101,26 @@ class Snapshotting:
         if self._failure:
             raise StoreUnavailable(RETRY_AFTER)
 
-    def changed(self) -> None:
+    def changed(self, *pins: str) -> None:
         """
         Take notice that the book has changed.
+
+        :param pins: of the clusters that did.
         """
+        if self.interval is not None:
+            self.tell({pin: self.book.packed(pin) for pin in pins})
+        self._flush_soon()
+
+    def expired(self, pins: Iterable[str]) -> None:
+        """
+        Take notice that clusters have expired.
+
+        That may be told before it is durable: it follows from the time alone.
+        """
+        self.tell(dict.fromkeys(pins))
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._due is None and not self._flushing and not self._failure:
             self._due = self.clock.callLater(self.interval or 0.0, self._begin)
 
@@ -109,7 +129,14 @@ class Snapshotting:
         Write the clocks' readings, even if nothing else has changed.
         """
         self._mark_wanted = True
-        self.changed()
+        self._flush_soon()
+
+    def is_settled(self, pin: str) -> bool:
+        """
+        Say whether all that may be said about a cluster now is durable, or need not
+        be.
+        """
+        return self._awaited(pin) is None
 
     async def settled(self, pin: str) -> None:
         """
@@ -117,17 +144,21 @@ class Snapshotting:
 
         :raises StoreUnavailable: if it will not be.
         """
-        if self.interval is not None:
-            return
-        version = self.book.pending(pin)
-        if version is None and self._in_flight is not None:
-            version = self._in_flight.journal.get(pin)
-        if version is None or version <= self._durable:
+        version = self._awaited(pin)
+        if version is None:
             return
         self.check_writable()
         durable: Deferred[None] = Deferred()
         self._waiting.append((version, durable))
         await durable
+
+    def _awaited(self, pin: str) -> int | None:
+        if self.interval is not None:
+            return None
+        version = self.book.pending(pin)
+        if version is None and self._in_flight is not None:
+            version = self._in_flight.journal.get(pin)
+        return None if version is None or version <= self._durable else version
 
     async def finish(self) -> None:
         """
@@ -184,6 +215,8 @@ class Snapshotting:
         await self.in_thread(write)
         self._durable = batch.version
         self._in_flight = None
+        if self.interval is None:
+            self.tell(batch.clusters)
         self._release()
 
     def _rest(self) -> None:
@@ -192,7 +225,7 @@ class Snapshotting:
         for deferred in idle:
             deferred.callback(None)
         if self.book.has_changes() or self._mark_wanted:
-            self.changed()
+            self._flush_soon()
 
     def _release(self) -> None:
         waiting, self._waiting = self._waiting, []

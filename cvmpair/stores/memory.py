@@ -10,6 +10,7 @@ from attrs import define
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.errors import PairingError
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.packing import Packed
 from cvmpair.core.timeline import Timeline
 from cvmpair.stores.protocol import Durability
 
@@ -22,24 +23,33 @@ class MemoryStore:
     A :class:`~cvmpair.stores.protocol.ClusterStore`.
 
     :ivar lifetime: how long a new cluster lives, in seconds.
-    :ivar changed: is called after each change of the book.
+    :ivar changed: is called after each change of the book, with the PIN.
     """
 
     book: ClusterBook
     durability: Durability
     timeline: Timeline
     lifetime: float
-    changed: Callable[[], None]
+    changed: Callable[[str], None]
 
     async def create(self) -> Cluster:
         self.durability.check_writable()
         cluster = self.book.create(self.timeline.now(), self.lifetime)
-        self.changed()
+        self.changed(cluster.pin)
         await self.durability.settled(cluster.pin)
         return cluster
 
     async def cluster(self, pin: str) -> Cluster:
         return await self._answer(pin, lambda: self.book.cluster(pin))
+
+    def is_settled(self, pin: str) -> bool:
+        return self.durability.is_settled(pin)
+
+    def packed(self, pin: str) -> Packed | None:
+        return self.book.packed(pin)
+
+    async def read(self, pin: str) -> Packed | None:
+        return await self._answer(pin, lambda: self.book.packed(pin))
 
     async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
         await self._change(pin, lambda: self.book.delete(pin, condition))
@@ -83,7 +93,7 @@ class MemoryStore:
 
         def apply() -> T:
             result = change()
-            self.changed()
+            self.changed(pin)
             return result
 
         return await self._answer(pin, apply)

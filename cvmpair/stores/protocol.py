@@ -5,6 +5,7 @@ What the web sees of the state, wherever that is kept.
 from typing import Protocol
 
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.packing import Packed
 
 
 class ClusterStore(Protocol):
@@ -27,6 +28,21 @@ class ClusterStore(Protocol):
     async def cluster(self, pin: str) -> Cluster:
         """
         Return a cluster with its keys.
+        """
+
+    def is_settled(self, pin: str) -> bool:
+        """
+        Say whether :meth:`packed` shows nothing of a cluster that is not durable.
+        """
+
+    def packed(self, pin: str) -> Packed | None:
+        """
+        Return a cluster as it is now, durable or not; ``None`` if there is none.
+        """
+
+    async def read(self, pin: str) -> Packed | None:
+        """
+        Return the same, once it is durable.
         """
 
     async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
@@ -97,6 +113,11 @@ class Durability(Protocol):
         """
         Let a change begin, or raise
         :class:`~cvmpair.core.errors.StoreUnavailable`.
+        """
+
+    def is_settled(self, pin: str) -> bool:
+        """
+        Say whether :meth:`settled` would return at once.
         """
 
     async def settled(self, pin: str) -> None:

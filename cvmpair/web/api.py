@@ -2,6 +2,7 @@
 The resources of the API: parse, ask the store, render. No rules live here.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define
@@ -14,15 +15,11 @@ from cvmpair.web.fields import key_fields
 from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import condition_of
 from cvmpair.web.problems import register_problems
-from cvmpair.web.rendering import (
-    created,
-    if_changed,
-    render_cluster,
-    render_key,
-    render_keys,
-)
+from cvmpair.web.reading import ClusterReading, KeyReading
+from cvmpair.web.rendering import created, render_cluster, render_key, render_keys
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
+from cvmpair.web.waiting import Waiting
 
 CLUSTERS: Final = "/api/v1/clusters"
 CLUSTER: Final = f"{CLUSTERS}/<pin>"
@@ -40,6 +37,7 @@ class PairingAPI:
     register_problems(app)
 
     store: ClusterStore
+    waiting: Waiting
 
     @answers(app, CLUSTERS, "POST")
     async def create_cluster(self, request: PairingRequest) -> Response:
@@ -53,9 +51,7 @@ class PairingAPI:
     @answers(app, CLUSTER, "GET")
     async def get_cluster(self, request: PairingRequest, pin: str) -> Response:
         accepted(request, JSON)
-        condition = condition_of(request)
-        cluster = await self.store.cluster(pin)
-        return if_changed(condition, cluster.version, self._rendered(cluster))
+        return await self._read_cluster(request, pin, self._rendered)
 
     @answers(app, CLUSTER, "DELETE")
     async def delete_cluster(self, request: PairingRequest, pin: str) -> Response:
@@ -65,9 +61,7 @@ class PairingAPI:
     @answers(app, KEYS, "GET")
     async def get_keys(self, request: PairingRequest, pin: str) -> Response:
         accepted(request, JSON)
-        condition = condition_of(request)
-        cluster = await self.store.cluster(pin)
-        return if_changed(condition, cluster.version, render_keys(cluster))
+        return await self._read_cluster(request, pin, render_keys)
 
     @answers(app, KEYS, "POST")
     async def add_key(self, request: PairingRequest, pin: str) -> Response:
@@ -80,9 +74,13 @@ class PairingAPI:
     @answers(app, KEY, "GET")
     async def get_key(self, request: PairingRequest, pin: str, name: str) -> Response:
         media_type = accepted(request, TEXT, JSON)
-        condition = condition_of(request)
-        key = await self.store.key(pin, name)
-        return if_changed(condition, key.version, render_key(key, media_type))
+        reading = KeyReading(
+            pin=pin,
+            name=name,
+            media_type=media_type,
+            condition=condition_of(request),
+        )
+        return await self.waiting.answer(request, reading)
 
     @answers(app, KEY, "PUT")
     async def put_key(self, request: PairingRequest, pin: str, name: str) -> Response:
@@ -98,6 +96,17 @@ class PairingAPI:
     ) -> Response:
         await self.store.delete_key(pin, name, condition_of(request))
         return Response(204)
+
+    async def _read_cluster(
+        self,
+        request: PairingRequest,
+        pin: str,
+        render: Callable[[Cluster], Response],
+    ) -> Response:
+        reading = ClusterReading(
+            pin=pin, condition=condition_of(request), render=render
+        )
+        return await self.waiting.answer(request, reading)
 
     async def _change_key(
         self, request: PairingRequest, pin: str, name: str, *, partial: bool

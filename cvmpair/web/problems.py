@@ -69,7 +69,8 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         404,
         "no-such-key",
         "No such key",
-        "Ask again later: somebody else has yet to add it.",
+        "Somebody else has yet to add it. Ask with ``Prefer: wait=60``, and the answer "
+        "comes as soon as that has happened, or after 60 seconds: then ask again.",
     ),
     http.MethodNotAllowed: ProblemType(
         405,
@@ -137,6 +138,20 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "whether the change was made after all. The service goes on by itself once "
         "the operator has mended what the log says: most often the disk is full.",
     ),
+    domain.TooManyWaiters: ProblemType(
+        503,
+        "too-many-waiters",
+        "Too many requests wait",
+        "Ask again after the seconds in the header ``Retry-After``, or now and without "
+        "``Prefer: wait``. The operator can raise ``--max-waiters``.",
+    ),
+    domain.Stopping: ProblemType(
+        503,
+        "stopping",
+        "The service is being stopped",
+        "Ask again after the seconds in the header ``Retry-After``: most often it is "
+        "back by then.",
+    ),
     domain.TooManyKeys: ProblemType(
         507,
         "too-many-keys",
@@ -152,6 +167,14 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "operator to raise ``--max-clusters``.",
     ),
 }
+
+_LIMITED: Final = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
+_TEMPORARY: Final = (
+    domain.StoreUnavailable,
+    domain.TooManyClusters,
+    domain.TooManyWaiters,
+    domain.Stopping,
+)
 
 
 def problem(error: Exception, accept: str) -> Response:
@@ -177,7 +200,7 @@ def problem(error: Exception, accept: str) -> Response:
         }
         if fields:
             members["errors"] = fields
-        if isinstance(error, domain.TooManyKeys | domain.TooManyClusters):
+        if isinstance(error, _LIMITED):
             members["limit"] = error.limit
         text = json.dumps(members)
     body = text.encode()
@@ -196,7 +219,7 @@ def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
     """
     Return the headers that an error calls for, whatever form its answer has.
     """
-    if isinstance(error, domain.StoreUnavailable | domain.TooManyClusters):
+    if isinstance(error, _TEMPORARY):
         return {b"Retry-After": b"%d" % ceil(error.retry_after)}
     if isinstance(error, http.MethodNotAllowed):
         return {b"Allow": ", ".join(error.allowed).encode()}

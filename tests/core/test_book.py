@@ -242,13 +242,13 @@ def test_the_journal(book: ClusterBook, pin: str) -> None:
 
 def test_expire(book: ClusterBook) -> None:
     pins = [book.create(now=0.0, lifetime=life).pin for life in (10.0, 5.0, 10.0)]
-    assert book.expire(4.9, at_most=10) == 0
-    assert book.expire(10.0, at_most=2) == 2
+    assert len(book.expire(4.9, at_most=10)) == 0
+    assert len(book.expire(10.0, at_most=2)) == 2
     with pytest.raises(ClusterNotFound):
         book.cluster(pins[1])
     assert len(book) == 1
     assert book.next_deadline() == 10
-    assert book.expire(10.0, at_most=2) == 1
+    assert len(book.expire(10.0, at_most=2)) == 1
     assert book.next_deadline() is None
 
 

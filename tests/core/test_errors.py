@@ -10,9 +10,11 @@ from cvmpair.core.errors import (
     KeyExists,
     KeyNotFound,
     PairingError,
+    Stopping,
     StoreUnavailable,
     TooManyClusters,
     TooManyKeys,
+    TooManyWaiters,
 )
 
 ALL = [
@@ -24,6 +26,8 @@ ALL = [
     TooManyKeys(64),
     TooManyClusters(1000, retry_after=2.5),
     StoreUnavailable(60.0),
+    TooManyWaiters(20_000, retry_after=30.0),
+    Stopping(),
 ]
 
 
@@ -55,6 +59,11 @@ def test_the_data_they_carry() -> None:
     assert "1000 clusters" in str(full)
     assert "--max-clusters" in str(full)
     assert StoreUnavailable(60.0).retry_after == 60.0
+    waiters = TooManyWaiters(20_000, retry_after=30.0)
+    assert (waiters.limit, waiters.retry_after) == (20_000, 30.0)
+    assert "20000 waiting" in str(waiters)
+    assert "--max-waiters" in str(waiters)
+    assert Stopping().retry_after > 0
 
 
 def test_the_text_of_wrong_fields_is_not_repeated() -> None:

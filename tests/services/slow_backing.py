@@ -2,7 +2,7 @@
 A backing that takes its time, which the test gives it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from cvmpair.core.book import Batch, ClusterBook
 from cvmpair.core.model import Cluster, Limits
-from cvmpair.core.packing import unpack
+from cvmpair.core.packing import Packed, unpack
 from cvmpair.core.timeline import ClockMark, Timeline
 from cvmpair.services.snapshotting import Snapshotting
 
@@ -114,6 +114,7 @@ def make_snapshotting(
     backing: SlowBacking,
     clock: Clock,
     interval: float | None = None,
+    tell: Callable[[Mapping[str, Packed | None]], None] = lambda _: None,
 ) -> Snapshotting:
     return Snapshotting(
         book=book,
@@ -122,4 +123,5 @@ def make_snapshotting(
         clock=clock,
         in_thread=backing.in_thread,
         interval=interval,
+        tell=tell,
     )

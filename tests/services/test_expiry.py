@@ -2,6 +2,8 @@
 One timer, to the next deadline of all.
 """
 
+from collections.abc import Sequence
+
 import pytest
 from attrs import define, field
 from twisted.internet.task import Clock
@@ -35,7 +37,7 @@ class Scene:
             expired=self.expired,
         )
 
-    def expired(self) -> None:
+    def expired(self, _pins: Sequence[str]) -> None:
         self.told += 1
 
     def create(self, lifetime: float) -> str:

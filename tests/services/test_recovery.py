@@ -85,7 +85,7 @@ def test_all_that_was_not_saved_is_written_before_changes_are_taken(
     scene.book.add_key(expired, "sesame", "open")
     first = break_down(scene)
     # Expiry goes on while nothing else does.
-    assert scene.book.expire(60, 10) == 1
+    assert len(scene.book.expire(60, 10)) == 1
     scene.snapshotting.changed()
     scene.backing.broken = None
     scene.clock.advance(LONGEST_DELAY)
@@ -110,7 +110,7 @@ def test_what_expires_while_all_is_written_comes_after(
     scene.backing.broken = None
     scene.clock.advance(LONGEST_DELAY)
     scene.backing.go_on()
-    assert scene.book.expire(61, 10) == 1
+    assert len(scene.book.expire(61, 10)) == 1
     scene.snapshotting.changed()
     scene.backing.go_on()
     assert scene.backing.durable.keys() == {pin}

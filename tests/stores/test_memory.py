@@ -32,13 +32,16 @@ class Backing:
         if not self.writable:
             raise StoreUnavailable(60)
 
+    def is_settled(self, _pin: str) -> bool:
+        return self.held is None
+
     async def settled(self, pin: str) -> None:
         self.asked.append(f"settled {pin}")
         if self.held is not None:
             await self.held
 
-    def changed(self) -> None:
-        self.asked.append("changed")
+    def changed(self, pin: str) -> None:
+        self.asked.append(f"changed {pin}")
 
 
 def make_store(backing: Backing, clock: Clock) -> MemoryStore:
@@ -114,10 +117,10 @@ def test_a_change_is_told_before_it_is_waited_for(
     store: MemoryStore, backing: Backing
 ) -> None:
     pin = result_of(store.create()).pin
-    assert backing.asked == ["changed", f"settled {pin}"]
+    assert backing.asked == [f"changed {pin}", f"settled {pin}"]
     backing.asked.clear()
     result_of(store.add_key(pin, "sesame", "1"))
-    assert backing.asked == ["changed", f"settled {pin}"]
+    assert backing.asked == [f"changed {pin}", f"settled {pin}"]
 
 
 def test_what_cannot_be_saved_is_not_changed(

@@ -53,7 +53,7 @@ def test_a_defect_stays_inside(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"sesame {PIN}")
 
-    for name in ("create", "cluster", "key", "delete", "add_key", "change_key"):
+    for name in ("create", "packed", "delete", "add_key", "change_key"):
         monkeypatch.setattr(ClusterBook, name, fail)
     monkeypatch.setattr(ClusterBook, "delete_key", fail)
     answer = caller.send(method, path, FIELDS)
@@ -78,7 +78,7 @@ def test_a_defect_stays_inside(
 def test_a_defect_for_a_client_that_takes_text_only(
     monkeypatch: pytest.MonkeyPatch, caller: Caller, logged: LogEvents
 ) -> None:
-    monkeypatch.setattr(ClusterBook, "key", None)
+    monkeypatch.setattr(ClusterBook, "packed", None)
     answer = caller.ask("GET", KEY, headers={"Accept": "text/plain"})
     assert answer.status == 500
     assert answer.body == b"The service failed to answer; its log has the reason.\n"

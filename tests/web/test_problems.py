@@ -28,6 +28,8 @@ ERRORS = [
     domain.TooManyKeys(64),
     domain.TooManyClusters(1000, retry_after=1.5),
     domain.StoreUnavailable(retry_after=60.0),
+    domain.TooManyWaiters(20_000, retry_after=30.0),
+    domain.Stopping(),
 ]
 
 
@@ -55,7 +57,8 @@ def test_a_problem_in_json(error: Exception) -> None:
     assert document.pop("detail") == str(error)
     if isinstance(error, domain.InvalidFields):
         assert document.pop("errors") == error.errors
-    if isinstance(error, domain.TooManyKeys | domain.TooManyClusters):
+    limited = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
+    if isinstance(error, limited):
         assert document.pop("limit") == error.limit
     assert document == {}
 
@@ -74,6 +77,8 @@ def test_a_problem_is_one_line_of_text(error: Exception) -> None:
     [
         (domain.TooManyClusters(1000, retry_after=1.5), b"Retry-After", b"2"),
         (domain.StoreUnavailable(retry_after=60.0), b"Retry-After", b"60"),
+        (domain.TooManyWaiters(20_000, retry_after=30.0), b"Retry-After", b"30"),
+        (domain.Stopping(), b"Retry-After", b"2"),
         (http.MethodNotAllowed("SESAME", ["GET", "PUT"]), b"Allow", b"GET, PUT"),
     ],
 )
@@ -88,4 +93,9 @@ def test_only_a_service_that_gets_better_says_when_to_ask_again() -> None:
         for error in ERRORS
         if b"Retry-After" in problem(error, "*/*").headers
     }
-    assert retried == {domain.TooManyClusters, domain.StoreUnavailable}
+    assert retried == {
+        domain.TooManyClusters,
+        domain.StoreUnavailable,
+        domain.TooManyWaiters,
+        domain.Stopping,
+    }

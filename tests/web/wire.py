@@ -23,6 +23,7 @@ from cvmpair.core.book import ClusterBook
 from cvmpair.core.errors import StoreUnavailable
 from cvmpair.core.model import Limits
 from cvmpair.core.timeline import Timeline
+from cvmpair.core.watchers import Watchers
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
@@ -31,6 +32,7 @@ from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
+from cvmpair.web.waiting import Waiting
 
 EPOCH = 1_800_000_000.0
 """What the wall clock shows when the test's clock shows 0."""
@@ -53,6 +55,9 @@ class Disk:
     def check_writable(self) -> None:
         if not self.writable:
             raise StoreUnavailable(retry_after=30)
+
+    def is_settled(self, _pin: str) -> bool:
+        return self.flushed is None or self.flushed.called
 
     async def settled(self, _pin: str) -> None:
         if self.flushed is not None:
@@ -120,6 +125,7 @@ class Wire:
     disk: Disk = field(factory=Disk)
     limits: Limits = field(factory=Limits)
     site: PairingSite = field(init=False)
+    watchers: Watchers = field(init=False)
     book: ClusterBook = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -129,15 +135,22 @@ class Wire:
             durability=self.disk,
             timeline=Timeline(self.clock.seconds, lambda: EPOCH + self.clock.seconds()),
             lifetime=86400.0,
-            changed=lambda: None,
+            changed=self.changed,
         )
-        root = Root(api=Dispatch(PairingAPI(store).app), page=Dispatch(Page(store).app))
+        self.watchers = Watchers(clock=self.clock, limit=20_000)
+        waiting = Waiting(store=store, watchers=self.watchers, max_wait=300.0)
+        api = PairingAPI(store, waiting)
+        root = Root(api=Dispatch(api.app), page=Dispatch(Page(store).app))
         self.site = PairingSite(
             root,
             limits=RequestLimits(),
             request_log=RequestLog(lambda call: call()),
             reactor=self.clock,
         )
+
+    def changed(self, pin: str) -> None:
+        if self.disk.is_settled(pin):
+            self.watchers.tell({pin: self.book.packed(pin)})
 
     def send(
         self, data: bytes, *, address: IAddress = SERVER, secure: bool = False

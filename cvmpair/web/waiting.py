@@ -1,0 +1,119 @@
+"""
+GETs that may wait: ``Prefer: wait`` (RFC 7240, section 4.3).
+
+What is there is answered at once. Otherwise the answer to a client that wants to
+wait comes with the first durable state that makes it another one, when the time is
+over, or when the service stops; whatever comes first. ``Preference-Applied`` tells
+that it would have waited. ``Vary`` does not name ``Prefer``: the preference selects
+no representation, and no answer may be cached.
+"""
+
+from attrs import define, field
+from klein import Response
+from twisted.internet.defer import Deferred
+
+from cvmpair.core.errors import ClusterNotFound, KeyNotFound, Stopping
+from cvmpair.core.packing import Packed
+from cvmpair.core.watchers import Watchers
+from cvmpair.stores.protocol import ClusterStore
+from cvmpair.web.negotiation import accept_header
+from cvmpair.web.preferences import wait_of
+from cvmpair.web.problems import problem
+from cvmpair.web.reading import Reading
+from cvmpair.web.request import PairingRequest
+
+
+@define(eq=False)
+class _Waiter:
+    """
+    One who waits on the way through Klein.
+
+    :ivar news: fires with the news in a tuple, or with ``None`` if there were none
+        in time.
+    """
+
+    news: Deferred[tuple[Packed | None] | None]
+
+    def told(self, packed: Packed | None) -> None:
+        self.news.callback((packed,))
+
+    def timed_out(self) -> None:
+        self.news.callback(None)
+
+    def sent_away(self) -> None:
+        self.news.errback(Stopping())
+
+
+@define(eq=False, kw_only=True)
+class Waiting:
+    """
+    Answers GETs, now or later.
+
+    :ivar max_wait: the seconds that a client can wait at most.
+    """
+
+    store: ClusterStore
+    watchers: Watchers
+    max_wait: float
+    _rendered: tuple[Reading, Packed, Response] | None = field(init=False, default=None)
+
+    def seconds(self, request: PairingRequest, reading: Reading) -> int:
+        """
+        Return how long a request is to wait at most, or 0 for an ordinary one.
+
+        One with ``If-Match`` asks what is so now.
+        """
+        if reading.condition.match is not None:
+            return 0
+        return min(wait_of(request), int(self.max_wait))
+
+    async def answer(self, request: PairingRequest, reading: Reading) -> Response:
+        """
+        Return the answer to a GET.
+
+        :raises PairingError: for an answer that is a problem.
+        """
+        seconds = self.seconds(request, reading)
+        if not seconds:
+            return reading.answer(await self.store.read(reading.question.pin))
+        try:
+            response = await self._waited(reading, seconds)
+        except (ClusterNotFound, KeyNotFound) as error:
+            response = problem(error, accept_header(request))
+        return applied(response, seconds)
+
+    async def _waited(self, reading: Reading, seconds: int) -> Response:
+        question = reading.question
+        if self.store.is_settled(question.pin):
+            packed = self.store.packed(question.pin)
+            if question.is_news(packed):
+                return reading.answer(packed)
+        # In the same turn as the look above, so nothing can be missed. What is not
+        # durable yet will be told of when it is.
+        news: Deferred[tuple[Packed | None] | None] = Deferred(
+            lambda _: self.watchers.leave(place)
+        )
+        place = self.watchers.wait(question, seconds, _Waiter(news))
+        match await news:
+            case None:
+                return reading.answer(await self.store.read(question.pin))
+            case (packed,):
+                return self._answer_once(reading, packed)
+
+    def _answer_once(self, reading: Reading, packed: Packed | None) -> Response:
+        # Those who wait for the same are told one after the other.
+        last = self._rendered
+        if last is not None and last[1] is packed and last[0] == reading:
+            return last[2]
+        response = reading.answer(packed)
+        if packed is not None:
+            self._rendered = (reading, packed, response)
+        return response
+
+
+def applied(response: Response, seconds: int) -> Response:
+    """
+    Add to an answer that its client could have waited for it, and how long.
+    """
+    headers = {**response.headers, b"Preference-Applied": b"wait=%d" % seconds}
+    return Response(response.code, headers, response.body)
