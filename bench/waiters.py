@@ -22,7 +22,7 @@ PATIENCE = 60.0
 """The seconds within which all have to be told."""
 
 _AT_ONCE = 32
-"""How many connections are opened at the same time; Twisted's listeners queue 50."""
+"""How many connections are opened at a time; Twisted's listeners queue 50."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ENOUGH = 1 << 16
@@ -64,7 +64,6 @@ class Waiters:
         self._waiters: dict[int, _Waiter] = {}
         self._away: set[asyncio.Task[None]] = set()
         self._losses = 0
-        self._gate = asyncio.Semaphore(_AT_ONCE)
         self._question: Question | None = None
         self._written = False
         self._heads = 0
@@ -84,22 +83,38 @@ class Waiters:
             waiter.connection.close()
         self._epoll.close()
 
-    async def connect(self, count: int) -> None:
+    async def join(
+        self, count: int, question: Question, breathe: Callable[[], object]
+    ) -> None:
         """
-        Open so many connections.
+        Have so many more wait, each on a connection of its own.
+
+        :param breathe: returns when the server has taken what was sent to it.
         """
-        await asyncio.gather(*(self._connect() for _ in range(count)))
+        self._begin(question)
+        for begun in range(0, count, _AT_ONCE):
+            for _ in range(min(_AT_ONCE, count - begun)):
+                self._send(await self._connect())
+            breathe()
+        await self._taken()
 
     async def ask(self, question: Question) -> None:
         """
-        Have all of them wait.
+        Have all of them wait again.
 
         The server may still have to read what they sent.
         """
-        self._question, self._written, self._heads = question, False, 0
+        self._begin(question)
         for waiter in self._waiters.values():
             self._send(waiter)
-        if question.head_first:
+        await self._taken()
+
+    def _begin(self, question: Question) -> None:
+        self._question, self._written, self._heads = question, False, 0
+
+    async def _taken(self) -> None:
+        assert self._question
+        if self._question.head_first:
             await self._until(lambda: self._heads == len(self._waiters), "were taken")
 
     async def come_back(self, count: int) -> None:
@@ -140,8 +155,7 @@ class Waiters:
         connection = socket.socket()
         connection.settimeout(0)
         try:
-            async with self._gate:
-                await asyncio.get_running_loop().sock_connect(connection, self._address)
+            await asyncio.get_running_loop().sock_connect(connection, self._address)
         except BaseException:
             connection.close()
             raise

@@ -25,9 +25,6 @@ JITTER = 5.0
 WAKE_TARGET = 0.2
 RETURN_TARGET = 10.0
 
-TIMES = 2
-"""How often each waiter waits; the first time warms up."""
-
 VALUE = "10.0.0.1"
 
 
@@ -131,29 +128,26 @@ async def hold(
     server: Server, known: Expected, rounds: Rounds, count: int, held: Held
 ) -> None:
     """
-    Let so many clients wait for one key, and then for another.
+    Let so many clients wait for one key to warm up, and then for another.
     """
     before = server.memory()
     with Waiters(server.port) as waiters:
-        await waiters.connect(count)
-        for number in range(TIMES):
-            part = rounds(f"round{number}")
-            await waiters.ask(part.question)
-            # When this is answered the server has read what came before.
-            server.check(known)
-            if number == 0:
-                held.memory.append((server.memory() - before) * 1000 / count)
-            told = await waiters.wake(part.write)
-        held.told.append(told)
+        part = rounds("warm-up")
+        # When a later request is answered, the server has read what came before.
+        await waiters.join(count, part.question, lambda: server.check(known))
+        held.memory.append((server.memory() - before) * 1000 / count)
+        await waiters.wake(part.write)
+        part = rounds("measured")
+        await waiters.ask(part.question)
+        server.check(known)
+        held.told.append(await waiters.wake(part.write))
 
 
 async def _kill(
     daemon: Server, known: Expected, part: Round, count: int, crash: Crash
 ) -> None:
     with Waiters(daemon.port, jitter=JITTER) as waiters:
-        await waiters.connect(count)
-        await waiters.ask(part.question)
-        daemon.check(known)
+        await waiters.join(count, part.question, lambda: daemon.check(known))
         begin = time.monotonic()
         daemon.restart()
         with Prober(daemon, known) as prober:
