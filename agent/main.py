@@ -58,16 +58,24 @@ def say(line: str) -> None:
     print(f"cvmpair-agent: {line}", file=sys.stderr, flush=True)
 
 
+def write(text: str) -> None:
+    """
+    Print something, on standard output; what is no UTF-8 comes out as it came in.
+    """
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
 def _run(options: Options) -> int:
     match options.command:
         case "apply":
             apply(options, say)
             return 0
         case "status":
-            status(options, say, sys.stdout.write)
+            status(options, say, write)
             return 0
         case "source" if options.context_file is not None:
-            drive(source(options, None, say, sys.stdout.write))
+            drive(source(options, None, say, write))
             return 0
     return _run_with_network(options)
 
@@ -96,31 +104,46 @@ def _run_with_network(options: Options) -> int:
             return _react(clock, lambda: pair(options, clock, network, progress, say))
         case "ready":
             return _react(clock, lambda: ready(options, clock, progress, say))
-    return _react(clock, lambda: source(options, network, say, sys.stdout.write))
+    return _react(clock, lambda: source(options, network, say, write))
 
 
 def _react(reactor: Any, begin: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """
     Run a coroutine in the reactor, to its end or to that of the process.
     """
+    import signal  # noqa: PLC0415
+
     from twisted.internet.defer import Deferred  # noqa: PLC0415
     from twisted.python.failure import Failure  # noqa: PLC0415
 
     ended: list[Failure | None] = []
+    interrupted = False
+
+    def on_signals(handler: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)
+
+    def end(result: Failure | None) -> None:
+        ended.append(result)
+        # Whoever is impatient is not to spoil the exit code.
+        on_signals(signal.SIG_IGN)
+        reactor.stop()
 
     def run() -> None:
         running = Deferred.fromCoroutine(begin())
-        running.addBoth(ended.append)
-        running.addBoth(lambda _: reactor.running and reactor.stop())
-        reactor.addSystemEventTrigger("before", "shutdown", running.cancel)
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = interrupted or not ended
+            running.cancel()
+
+        # The reactor's own handlers log a failure when a second signal comes.
+        on_signals(lambda *_: reactor.callFromThread(interrupt))
+        running.addBoth(end)
 
     reactor.callWhenRunning(run)
-    interrupted = []
-    reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: interrupted.append(not ended)
-    )
-    reactor.run()
-    if any(interrupted):
+    reactor.run(installSignalHandlers=False)
+    if interrupted:
         say("interrupted")
         return INTERRUPTED
     failure = ended[0]

@@ -22,7 +22,7 @@ exit codes:
   0  done, or nothing to do        4  another machine is the master
   1  any other failure             6  gave up: it did not come in time
   2  wrong context or usage        8  the service cannot be reached
-  3  the service does not know the PIN
+  3  the service does not know the PIN   130  ended by a signal
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}

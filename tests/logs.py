@@ -18,6 +18,9 @@ PINS: set[str] = set()
 
 DIRECTORY = Path(tempfile.mkdtemp(prefix="cvmpair-logs-"))
 
+OUTPUTS = Path(tempfile.mkdtemp(prefix="cvmpair-outputs-"))
+"""Likewise, of what the agent says; unlike the daemon it may name keys."""
+
 _numbers = itertools.count()
 
 
@@ -28,8 +31,16 @@ def new_log(name: str) -> Path:
     return DIRECTORY / f"{next(_numbers):04}-{name}.log"
 
 
+def new_output(name: str) -> Path:
+    """
+    Return the path of a file, that no other has, for what the agent says.
+    """
+    return OUTPUTS / f"{next(_numbers):04}-{name}.txt"
+
+
 def remove() -> None:
     """
     Remove all of them, after the last test.
     """
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    for directory in (DIRECTORY, OUTPUTS):
+        shutil.rmtree(directory, ignore_errors=True)

@@ -3,7 +3,9 @@ No log line that any test caused holds a PIN, a key name or a value.
 
 This runs last (see ``conftest.py``), and reads everything in
 :data:`tests.logs.DIRECTORY`: what was logged in this process and what all the
-daemons logged. Run on its own, it has the lines of one daemon to read.
+daemons logged. Nor has any agent said a PIN or a value; what they said is in
+:data:`tests.logs.OUTPUTS`. Run on its own, it has the lines of one daemon and of one
+machine to read.
 """
 
 import re
@@ -15,9 +17,13 @@ import pytest
 
 from tests import logs
 from tests.e2e.daemon import CLUSTERS, LAUNCHERS, Daemon
+from tests.e2e.virtual_machine import RECORD, TWICE, user_data, virtual_machine
 
 FORBIDDEN = (logs.MARKER, "master_ip", "master_ready", "10.10.25.5")
 """What tests use as names and values, in lower case."""
+
+FORBIDDEN_TO_AGENTS = (logs.MARKER,)
+"""They say what they wait for, and ``status`` says the address."""
 
 PIN_SHAPE = re.compile(
     r"(?<![A-Za-z0-9_])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{12}(?![A-Za-z0-9_])"
@@ -32,13 +38,15 @@ CREATED = re.compile(
 )
 
 
-def leaks(lines: Iterable[str], pins: set[str]) -> Iterator[str]:
+def leaks(
+    lines: Iterable[str], pins: set[str], forbidden: Sequence[str] = FORBIDDEN
+) -> Iterator[str]:
     """
     Yield each line that says what it must not.
     """
     for line in lines:
         if (
-            any(word in line.lower() for word in FORBIDDEN)
+            any(word in line.lower() for word in forbidden)
             or PIN_SHAPE.search(UUID.sub("", line))
             or not pins.isdisjoint(ANYWHERE.findall(line))
         ):
@@ -140,8 +148,50 @@ def test_what_a_client_can_provoke(tmp_path: Path, launcher: Sequence[str]) -> N
     assert list(leaks(lines, logs.PINS)) == []
 
 
+def test_what_a_context_can_provoke(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state") as daemon:
+        pin = daemon.new_pin()
+        right = user_data("master", daemon.url, pin)
+        wrong = [
+            f"[ucernvm-begin]\n{line}\n[ucernvm-end]\n"
+            for line in (
+                f"cvm_cluster_pin={pin}\ncvm_cluster_master=sesame",
+                f"cvm_cluster_pin={pin}{pin}",
+                f"cvm_cluster_pin={pin}\ncvm_service_url=https://sesame:{pin}@a",
+                f"cvm_cluster_pin={pin}\n{pin} = sesame\nsesame",
+                f"cvm_cluster_pin={pin}\ncvm_service_url={daemon.url}/sesame",
+            )
+        ]
+        for data in wrong:
+            with virtual_machine(tmp_path / "root", data) as machine:
+                commands = [
+                    machine.start("pair", *TWICE),
+                    machine.start("source", "--export"),
+                ]
+                for command in commands:
+                    command.finish()
+        with virtual_machine(tmp_path / "root", right) as machine:
+            for words in (
+                *(("pair", *TWICE), ("ready", *TWICE), ("ready", *TWICE)),
+                *(("apply",), ("source",), ("source", "--export")),
+            ):
+                assert machine.run(*words).code == 0
+        assert machine.run("status").code == 0
+        machine.place(RECORD).write_text(f"sesame {pin}")
+        assert "is ignored" in machine.run("status").said
+    said = list(lines_in(logs.OUTPUTS))
+    assert any("found the context" in line for line in said)
+    assert any("Line 3 of the user data" in line for line in said)
+    assert list(leaks(said, logs.PINS, FORBIDDEN_TO_AGENTS)) == []
+    # A leak in there would have been found.
+    for secret in pin, "sesame":
+        assert list(leaks([*said, secret], logs.PINS, FORBIDDEN_TO_AGENTS)) == [secret]
+
+
 def test_nothing_has_leaked() -> None:
     assert list(leaks(lines_in(logs.DIRECTORY), logs.PINS)) == []
     # Where a PIN was created, there is a line about it: nothing was overlooked.
     created = sum(1 for line in lines_in(logs.DIRECTORY) if CREATED.search(line))
     assert created >= len(logs.PINS) > 0
+    # Neither by the agents.
+    assert list(leaks(lines_in(logs.OUTPUTS), logs.PINS, FORBIDDEN_TO_AGENTS)) == []

@@ -4,8 +4,9 @@ What the metadata server of a cloud says of the machine's own address.
 Behind network address translation the machine itself does not know its public one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from cvmpair_agent.errors import ContextWrong
@@ -53,21 +54,20 @@ async def address_from_metadata(network: Network, scope: Scope) -> str:
     base = network.server or LINK_LOCAL
     tried: Sequence[str] = ["no metadata server answers"]
     if await network.probe.answering([address_of(base)]):
-        asked = [
-            Ec2(network.http, base).get(f"{base}{_EC2[scope]}"),
-            get(network.http, f"{base}{_GCE[scope]}", {"Metadata-Flavor": "Google"}),
-            get(network.http, f"{base}{_AZURE[scope]}", {"Metadata": "true"}),
+        http = network.http
+        asks: list[Callable[[], Awaitable[bytes]]] = [
+            partial(Ec2(http, base).get, f"{base}{_EC2[scope]}"),
+            partial(get, http, f"{base}{_GCE[scope]}", {"Metadata-Flavor": "Google"}),
+            partial(get, http, f"{base}{_AZURE[scope]}", {"Metadata": "true"}),
         ]
         tried = []
-        for number, asking in enumerate(asked):
+        for ask in asks:
             try:
-                text = (await asking).decode("ascii", "replace").strip()
+                text = (await ask()).decode("ascii", "replace").strip()
             except SourceUnusable as error:
                 tried = [*tried, str(error)]
                 continue
             if text:
-                for unasked in asked[number + 1 :]:
-                    unasked.close()
                 return text
     raise ContextWrong(
         f"--ip-from-metadata: the cloud does not say the {scope.value} address "

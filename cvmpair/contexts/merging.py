@@ -4,10 +4,10 @@ From a base and an assignment to the context of one machine, with exactly one bl
 
 from email import message_from_bytes
 from email.message import Message
-from typing import Final
 
 from attrs import evolve, field, frozen
 
+from cvmpair.contexts.advice import advice
 from cvmpair.contexts.block import Assignment, Carved, carve
 from cvmpair.contexts.mime import (
     DEFAULT_TYPE,
@@ -21,19 +21,10 @@ from cvmpair.contexts.mime import (
     type_of,
 )
 from cvmpair.contexts.unwrapping import unwrap
-from cvmpair_agent.context.cluster import DEFAULT_SERVICE_URL, Role, cluster_of
+from cvmpair_agent.context.cluster import cluster_of
 from cvmpair_agent.context.decoding import MAX_SIZE, decode
 from cvmpair_agent.context.grammar import BEGIN, parse
-from cvmpair_agent.context.placeholder import PLACEHOLDER
 from cvmpair_agent.errors import ContextWrong
-
-NO_PLACEHOLDER: Final = (
-    f"The worker's context has no {PLACEHOLDER.decode()}, so the master's address will "
-    "stand nowhere in it."
-)
-NO_SERVICE_URL: Final = (
-    f"No service URL is given; agents will ask {DEFAULT_SERVICE_URL}."
-)
 
 
 @frozen(kw_only=True)
@@ -150,11 +141,7 @@ def _checked(context: Context, assignment: Assignment) -> Context:
     ):
         raise ContextWrong("The base makes the block unreadable.")
     warnings = context.warnings + cluster.warnings
-    if section.get("cvm_service_url") is None:
-        warnings += (NO_SERVICE_URL,)
-    if assignment.role is Role.WORKER and PLACEHOLDER.decode() not in text:
-        warnings += (NO_PLACEHOLDER,)
-    return evolve(context, warnings=warnings)
+    return evolve(context, warnings=warnings + advice(text, section, cluster))
 
 
 def _payload(message: "Message[str, str]") -> bytes:

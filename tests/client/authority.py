@@ -2,6 +2,7 @@
 A private certificate authority.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import CertificateOptions
 
@@ -56,15 +61,29 @@ class Authority:
         :param begin: when the certificate becomes valid, from now.
         :param end: when it expires, likewise.
         """
+        key, certificate = self._issue(names, begin, end)
+        return CertificateOptions(
+            privateKey=PKey.from_cryptography_key(key),
+            certificate=X509.from_cryptography(certificate),
+        )
+
+    def issue_file(self, path: Path, *names: str) -> None:
+        """
+        Write a key and a certificate for these names to a file.
+        """
+        key, certificate = self._issue(names, -DAY, DAY)
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+
+    def _issue(
+        self, names: Sequence[str], begin: timedelta, end: timedelta
+    ) -> tuple[EllipticCurvePrivateKey, x509.Certificate]:
         key = generate_private_key(SECP256R1())
         builder = self._builder(key, "sesame", begin, end)
         if names:
             alternative = x509.SubjectAlternativeName(map(_general, names))
             builder = builder.add_extension(alternative, critical=False)
-        return CertificateOptions(
-            privateKey=PKey.from_cryptography_key(key),
-            certificate=X509.from_cryptography(builder.sign(self._key, SHA256())),
-        )
+        return key, builder.sign(self._key, SHA256())
 
     def _builder(
         self, key: EllipticCurvePrivateKey, name: str, begin: timedelta, end: timedelta

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cvmpair.contexts.advice import NO_PLACEHOLDER, NO_SERVICE_URL
 from cvmpair.contexts.block import Assignment
 from cvmpair.contexts.merging import (
-    NO_PLACEHOLDER,
-    NO_SERVICE_URL,
     Context,
     merge,
 )
