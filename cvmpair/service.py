@@ -27,6 +27,7 @@ from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
 from cvmpair.options import Options, Settings, fail
 from cvmpair.services.expiry import Expiry
+from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.timekeeping import Timekeeping
 from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
@@ -216,11 +217,13 @@ class PairingDaemon(Service):
             return
         for words, endpoint in self.endpoints:
             failures: list[Failure] = []
-            endpoint.listen(self._site).addCallbacks(
-                self._ports.append, failures.append
-            )
+            endpoint.listen(self._site).addCallbacks(self._opened, failures.append)
             for failure in failures:
                 fail(f"--listen {words!r} cannot be used: {_reason(failure.value)}", 1)
+
+    def _opened(self, port: IListeningPort) -> None:
+        self._ports.append(port)
+        find_vanished_peers(port)
 
     def _end_well(self) -> None:
         # Twisted's own handlers have the process end by the signal, once the service

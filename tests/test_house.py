@@ -107,7 +107,7 @@ RESERVED: dict[str, set[str]] = {
     },
     "fcntl": {"cvmpair.snapshots", "cvmpair_agent.pairing"},
     "time": {"cvmpair.service", "cvmpair_agent.main"},
-    "socket": {"cvmpair_agent.pairing"},
+    "socket": {"cvmpair.services", "cvmpair_agent.pairing"},
     "threading": set(),
     "asyncio": set(),
 }

@@ -25,10 +25,17 @@ BAD = [
         for name in ("header-timeout", "body-timeout")
         for word in DURATIONS
     ],
-    *[(name, word) for name in ("max-clusters", "max-keys") for word in NUMBERS],
+    *[("max-wait", word) for word in DURATIONS if word != "0"],
+    *[
+        (name, word)
+        for name in ("max-clusters", "max-keys", "max-waiters")
+        for word in NUMBERS
+    ],
     *[("max-body-size", word) for word in (*NUMBERS, "255", "16777217")],
     ("max-clusters", "100000001"),
     ("max-keys", "10001"),
+    ("max-wait", "25h"),
+    ("max-waiters", "10000001"),
     ("pin-lifetime", "3651d"),
     ("pin-lifetime", "0.9"),
     ("snapshot-interval", "0.05"),
@@ -69,6 +76,8 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         state_dir=tmp_path / "state",
         flush_interval=None,
         pin_lifetime=86400.0,
+        max_wait=300.0,
+        max_waiters=20_000,
         limits=Limits(clusters=1_000_000, keys_per_cluster=64),
         request_limits=RequestLimits(
             body_size=65536, header_timeout=10.0, body_timeout=10.0
@@ -90,6 +99,8 @@ def test_every_option() -> None:
         "--pin-lifetime=2d",
         "--max-clusters=7",
         "--max-keys=8",
+        "--max-wait=2m",
+        "--max-waiters=9",
         "--max-body-size=1000",
         "--header-timeout=0.5",
         "--body-timeout=1m",
@@ -99,6 +110,8 @@ def test_every_option() -> None:
         state_dir=Path("/sesame"),
         flush_interval=2.5,
         pin_lifetime=172800.0,
+        max_wait=120.0,
+        max_waiters=9,
         limits=Limits(clusters=7, keys_per_cluster=8),
         request_limits=RequestLimits(
             body_size=1000, header_timeout=0.5, body_timeout=60.0
@@ -108,6 +121,10 @@ def test_every_option() -> None:
 
 def test_synced_has_no_interval() -> None:
     assert settings("--snapshot-interval=5s").flush_interval is None
+
+
+def test_nobody_may_wait() -> None:
+    assert settings("--max-wait=0").max_wait == 0
 
 
 def test_one_endpoint_takes_the_place_of_the_default() -> None:
