@@ -1,6 +1,6 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
-# make bench  speed and size, as ratios      make ledger CYCLES=1000
+# make bench  speed and size beside peers    make ledger CYCLES=1000
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
@@ -24,9 +24,9 @@ check: .venv/installed-test
 	$(BIN)/python -m pytest -q tests/test_house.py
 	@tools/check-changelog $(BIN)/towncrier
 
-bench: .venv/installed-test
-	@tools/need-packages time wrk
-	$(BIN)/python -m bench
+bench: .venv/installed-bench
+	@tools/need-packages time wrk curl etcd-server nginx-light redis-server
+	$(BIN)/python -m bench $(ARGS)
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
@@ -51,4 +51,8 @@ clean:
 
 .venv/installed-test: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt '.[test]'
+	@touch $@
+
+.venv/installed-bench: .venv/installed-test
+	@$(BIN)/pip install --quiet --constraint constraints.txt '.[bench]'
 	@touch $@

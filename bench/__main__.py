@@ -102,13 +102,12 @@ def main() -> None:
         measured = list(_measure(plan, given.only))
     figures = [each for each in measured if isinstance(each, Figure)]
     curves = [each for each in measured if isinstance(each, Curve)]
-    caption = surroundings.as_text(about)
-    print(caption, table(figures), sep="\n\n")
+    print(surroundings.as_text(about), table(figures), sep="\n\n")
     given.results.mkdir(exist_ok=True)
     file = given.results / f"{time.strftime('%Y-%m-%d')}.json"
     results.write(file, about, figures, curves)
     if given.plot and curves:
-        results.plot(file.with_suffix(".png"), curves, caption)
+        results.plot(file.with_suffix(".png"), about, curves)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def _pair(daemon: Server, room: Path, count: int, fleet: Fleet) -> None:
     machines = [_machine(room / str(n), pin, daemon.url) for n in range(count)]
     with ExitStack() as stack:
         running = [stack.enter_context(_agent(machine)) for machine in machines]
-        _wait_until_all_wait(daemon, running)
+        wait_until_all_wait(daemon, running)
         begin = time.time()
         publish(daemon, keys, "master_ready", "true")
         for process in running:
@@ -124,10 +124,15 @@ def _agent(root: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _wait_until_all_wait(
+def wait_until_all_wait(
     daemon: Server, running: Sequence[subprocess.Popen[bytes]]
 ) -> None:
-    # One that waits holds its connection. Others hold theirs only for a moment.
+    """
+    Wait until all agents hold a connection, which one that does not wait only does for
+    a moment.
+
+    :raises WrongAnswer: if one ends, or they take too long.
+    """
     deadline = time.monotonic() + PATIENCE
     seen = 0
     while seen < 5:

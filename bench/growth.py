@@ -35,14 +35,14 @@ def _by_clusters(plan: Plan) -> list[Curve]:
             start(state.shared(plan.directory, count), room, 1, size)
     return [
         Curve(
-            "speed",
+            "speed with many clusters",
             "clusters held",
             "GETs of a key per second",
             OURS,
             {count: size.rates for count, size in sizes.items()},
         ),
         Curve(
-            "start",
+            "start with many clusters",
             "clusters held",
             "seconds to the first answer",
             OURS,
@@ -81,4 +81,10 @@ def _waking(
     for count, each in zip(tries, rounds, strict=True):
         asyncio.run(hold(server, known, each, count, held[count]))
     points = {count: values.told for count, values in held.items()}
-    return Curve("waking", "waiters on one key", "seconds to wake all", label, points)
+    return Curve(
+        "waking many waiters",
+        "waiters on one key",
+        "seconds to wake all",
+        label,
+        points,
+    )

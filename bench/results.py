@@ -4,6 +4,7 @@ What is kept of a run: all values in JSON, and a plot.
 
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil, floor, log10
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +15,7 @@ from bench.figures import Curve, Figure
 
 _INCHES = (13, 4)
 _DOTS = 110
+_CAPTION = ("cvmpair", "etcd", "processor", "cores", "when")
 
 
 def write(
@@ -36,7 +38,7 @@ def write(
     file.write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
 
 
-def plot(file: Path, curves: Sequence[Curve], caption: str) -> None:
+def plot(file: Path, about: Mapping[str, str], curves: Sequence[Curve]) -> None:
     """
     Draw the curves, those of one title together, with the spread of each point.
     """
@@ -51,10 +53,18 @@ def plot(file: Path, curves: Sequence[Curve], caption: str) -> None:
             if curve.title == title:
                 _draw(panel, curve)
         panel.set(xscale="log", yscale="log", title=title)
+        panel.set_ylim(*_decades([curve for curve in curves if curve.title == title]))
         panel.grid(visible=True, which="both", alpha=0.3)
         panel.legend()
-    sheet.supxlabel(caption, fontsize="small")
+    named = [f"{name} {about[name]}" for name in _CAPTION if name in about]
+    sheet.supxlabel(", ".join(named), fontsize="small")
     sheet.savefig(file, dpi=_DOTS)
+
+
+def _decades(curves: Sequence[Curve]) -> tuple[float, float]:
+    # Within one decade a log axis would make mountains of noise.
+    values = [x for curve in curves for point in curve.points.values() for x in point]
+    return 10 ** floor(log10(min(values))), 10 ** ceil(log10(max(values)))
 
 
 def _draw(panel: Any, curve: Curve) -> None:
