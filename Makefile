@@ -1,15 +1,17 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
 # make bench  speed and size beside peers    make ledger CYCLES=1000
+# make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
 PYTHON ?= python3
 CYCLES ?= 1000
+N ?= 120000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench ledger clean test-packages
+.PHONY: run test check bench soak ledger clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -27,6 +29,9 @@ check: .venv/installed-test
 bench: .venv/installed-bench
 	@tools/need-packages time wrk curl etcd-server nginx-light redis-server
 	$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/installed-test
+	$(BIN)/python -m bench.soak --clusters $(N)
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)

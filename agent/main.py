@@ -13,7 +13,7 @@ from typing import Any
 from cvmpair_agent.commands.local import apply
 from cvmpair_agent.commands.source import source
 from cvmpair_agent.commands.status import status
-from cvmpair_agent.errors import AgentError
+from cvmpair_agent.errors import AgentError, ContextWrong
 from cvmpair_agent.options import Options, parse
 from cvmpair_agent.userdata.drive import drive
 from cvmpair_agent.userdata.machine import Network
@@ -32,10 +32,6 @@ def main(arguments: list[str] | None = None) -> None:
     except AgentError as error:
         say(str(error))
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read standard output has gone; nor will it be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
@@ -60,13 +56,24 @@ def say(line: str) -> None:
 
 def write(text: str) -> None:
     """
-    Print something, on standard output; what is no UTF-8 comes out as it came in.
+    Write to standard output, what is not UTF-8 as it was.
+
+    :raises AgentError: if that fails.
     """
-    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # Nor is it to be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise AgentError(
+            f"Standard output cannot be written: {error.strerror}."
+        ) from None
 
 
 def _run(options: Options) -> int:
+    if not options.root.is_dir():
+        raise ContextWrong(f"--root {options.root}: there is no such directory.")
     match options.command:
         case "apply":
             apply(options, say)

@@ -27,7 +27,7 @@ from bench.plan import FULL, QUICK, Plan
 from bench.servers import WrongAnswer
 
 PARTS = {
-    "speed": [speed.measure, latency.measure],
+    "speed": [speed.measure, latency.repeat],
     "waiters": [waiting.measure],
     "size": [size.measure],
     "agent": [agent.measure, fleet.measure],

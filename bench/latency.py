@@ -1,120 +1,123 @@
 """
-How long a GET takes while clusters are created and flushed.
-
-Requests are sent when they are due, not when the one before is answered, and their
-time counts from then: a pause of the daemon shows in all that it delays.
+How long GETs take while clusters are created and flushed.
 """
 
 import asyncio
+import gc
+import time
+from pathlib import Path
 from statistics import median, quantiles
 
-from attrs import define, field
+from attrs import frozen
 
 from bench import servers, state
+from bench.clients import ask_steadily
 from bench.figures import Figure
 from bench.plan import Plan
-from bench.servers import PATIENCE, WrongAnswer
-from bench.speed import CLUSTERS
+from bench.servers import Server
 
-HELD = 10_000
-"""How many clusters there are to begin with."""
+CREATIONS_A_SECOND = 1000
+GETS_A_SECOND = 500
+CONNECTIONS = 32
+"""As many ask for keys, and as many create."""
 
-CREATIONS = 1000
-GETS = 1000
-"""Requests per second."""
+PATHS = 10_000
+"""For the keys of so many clusters they ask."""
 
-CONNECTIONS = 16
 TARGET = 20.0
+"""The milliseconds that 99 of 100 GETs may take at most."""
 
 
-def measure(plan: Plan) -> list[Figure]:
+@frozen(kw_only=True)
+class Latency:
     """
-    Create clusters and ask for a key, both at a fixed rate.
+    What was measured.
 
-    :raises WrongAnswer: if a request is refused, or a cluster lost.
+    :ivar creations: how many a second were answered.
+    :ivar waits: what each GET took, in seconds.
     """
-    room = plan.room("latency")
-    prepared = state.prepare(room / "state", HELD)
-    path = prepared.first_key(HELD - 1).path
-    p50, p99, slowest = [], [], []
-    with servers.daemon(prepared.directory) as daemon:
-        daemon.wait_for(prepared.first_key(0))
-        for turn in range(plan.repetitions + 1):
-            latencies = asyncio.run(_load(daemon.port, path, 2 * plan.seconds))
-            if turn > 0:  # the first one warms up
-                cuts = quantiles(latencies, n=100)
-                p50.append(cuts[49])
-                p99.append(cuts[98])
-                slowest.append(max(latencies))
-    created = CREATIONS * 2 * plan.seconds * (plan.repetitions + 1)
-    kept, _ = state.count_kept(prepared.directory)
-    if kept != HELD + created:
-        raise WrongAnswer(f"{HELD + created} clusters were created, {kept} kept")
+
+    creations: float
+    waits: list[float]
+
+    def percentile(self, percent: int) -> float:
+        """
+        Return the seconds that so many of a hundred GETs took at most.
+        """
+        return quantiles(self.waits, n=100)[percent - 1]
+
+
+def repeat(plan: Plan) -> list[Figure]:
+    """
+    Measure some times with as many clusters as GETs ask for.
+
+    :raises WrongAnswer: if one answer is not the right one.
+    """
+    turns = [
+        measure(plan.room(f"latency{turn}"), clusters=PATHS, seconds=2 * plan.seconds)
+        for turn in range(plan.repetitions)
+    ]
+    percentiles = {
+        percent: [turn.percentile(percent) * 1000 for turn in turns]
+        for percent in (50, 99)
+    }
+    creations = [turn.creations for turn in turns]
     return [
         Figure(
-            f"p99 of GETs while {CREATIONS:,} clusters a second are created",
-            p99,
+            f"p99 of GETs while {CREATIONS_A_SECOND:,} clusters a second are created",
+            percentiles[99],
             "{:.1f} ms",
-            f"{GETS:,} GETs a second; median {median(p50):.1f} ms, "
-            f"slowest {max(slowest):.0f} ms",
+            f"{GETS_A_SECOND} GETs a second, their median "
+            f"{median(percentiles[50]):.1f} ms; {median(creations):,.0f} creations",
             at_most=TARGET,
-            raw={"median": p50, "slowest": slowest},
+            raw={"median, ms": percentiles[50], "creations a second": creations},
         )
     ]
 
 
-@define(eq=False)
-class Pool:
+def measure(
+    directory: Path,
+    *,
+    clusters: int,
+    seconds: int,
+    creations_a_second: int = CREATIONS_A_SECOND,
+) -> Latency:
     """
-    Connections that send the same request at a fixed rate.
+    Start the daemon with some clusters, and ask for keys of them while more come.
 
-    :ivar latencies: milliseconds from when a request was due to its whole answer.
+    :raises WrongAnswer: if one answer is not the right one.
     """
-
-    port: int
-    request: bytes
-    status: bytes
-    latencies: list[float] = field(init=False, factory=list)
-
-    async def run(self, rate: int, seconds: int) -> None:
-        """
-        Send requests for so many seconds, and wait for all answers.
-        """
-        free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
-        for _ in range(CONNECTIONS):
-            free.put_nowait(await asyncio.open_connection("127.0.0.1", self.port))
-        now = asyncio.get_running_loop().time
-        begin = now()
-        asked = []
-        for number in range(rate * seconds):
-            due = begin + number / rate
-            if due > now():
-                await asyncio.sleep(due - now())
-            asked.append(asyncio.create_task(self._ask(free, due)))
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*asked)
-        while not free.empty():
-            free.get_nowait()[1].close()
-
-    async def _ask(self, free: "asyncio.LifoQueue[Connection]", due: float) -> None:
-        reader, writer = connection = await free.get()
-        writer.write(self.request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 " + self.status):
-            raise WrongAnswer(f"not {self.status!r} but {head!r}")
-        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        await reader.readexactly(int(length))
-        self.latencies.append((asyncio.get_running_loop().time() - due) * 1000)
-        free.put_nowait(connection)
+    prepared = state.prepare(directory / f"latency{clusters}", clusters)
+    limit = clusters + 2 * creations_a_second * (seconds + 1)
+    with servers.daemon(prepared.directory, "--max-clusters", str(limit)) as daemon:
+        daemon.wait_for(prepared.first_key(0))
+        return asyncio.run(_ask(daemon, prepared, seconds, creations_a_second))
 
 
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def _load(port: int, path: str, seconds: int) -> list[float]:
-    host = "HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    gets = Pool(port, f"GET {path} {host}\r\n".encode(), b"200 ")
-    create = f"POST {CLUSTERS} {host}Content-Length: 0\r\n\r\n"
-    creations = Pool(port, create.encode(), b"201 ")
-    await asyncio.gather(gets.run(GETS, seconds), creations.run(CREATIONS, seconds))
-    return gets.latencies
+async def _ask(
+    daemon: Server, prepared: state.Prepared, seconds: int, creations: int
+) -> Latency:
+    # The pauses of this process are not those of the daemon.
+    gc.freeze()
+    gc.disable()
+    count = min(len(prepared.pins), PATHS)
+    paths = [prepared.first_key(number).path for number in range(count)]
+    begin = time.monotonic()
+    waits, created = await asyncio.gather(
+        ask_steadily(
+            daemon,
+            lambda one, number: one.ask("GET", paths[number % count], 200),
+            rate=GETS_A_SECOND,
+            seconds=seconds,
+            connections=CONNECTIONS,
+        ),
+        ask_steadily(
+            daemon,
+            lambda one, _: one.ask("POST", "/api/v1/clusters", 201),
+            rate=creations,
+            seconds=seconds,
+            connections=CONNECTIONS,
+        ),
+    )
+    gc.enable()
+    return Latency(creations=len(created) / (time.monotonic() - begin), waits=waits)

@@ -169,6 +169,12 @@ class Server:
             for _, local, _, state, *_ in map(str.split, lines)
         )
 
+    def descriptors(self) -> int:
+        """
+        Return how many files and connections it has open.
+        """
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def cpu_seconds(self) -> float:
         """
         Return the CPU time that it has used, of all its threads.

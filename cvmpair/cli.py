@@ -204,6 +204,16 @@ def _wait_for(ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     return results[0]
 
 
+def _forget_output() -> None:
+    """
+    Keep what cannot be written from being tried again at exit.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """
     Run the command and end the process; every failure is one line on standard error.
@@ -217,6 +227,7 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     except OSError as failed:
         place = f"{failed.filename}: " if failed.filename else ""
         print(f"cvmpair: {place}{failed.strerror}", file=sys.stderr)
+        _forget_output()
         status = 1
     except KeyboardInterrupt:
         status = 130

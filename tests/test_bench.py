@@ -9,17 +9,19 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from bench import fleet, latency, load, servers, speed
+from bench import fleet, latency, load, servers, soak, speed
+from bench.clients import ask_steadily
 from bench.figures import Curve, Figure, table
 from bench.peers import bare as bare_server
 from bench.prober import Prober
 from bench.results import plot
 from bench.servers import Expected, Server, WrongAnswer
+from bench.soak import Sample
 
 TEXT = "sesame: 10.0.0.1"
 SMALL = [
@@ -158,10 +160,58 @@ def test_table_is_honest() -> None:
     ]
 
 
-def test_latency_of_refused_requests_ends_it(bare: Server) -> None:
-    pool = latency.Pool(bare.port, b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", b"201 ")
-    with pytest.raises(WrongAnswer, match="405"):
-        asyncio.run(pool.run(10, 1))
+def test_latency(tmp_path: Path) -> None:
+    measured = latency.measure(tmp_path, clusters=3, seconds=1, creations_a_second=20)
+    assert len(measured.waits) == latency.GETS_A_SECOND
+    assert 0 < measured.percentile(50) <= measured.percentile(99) <= max(measured.waits)
+    assert 0 < measured.creations <= 20
+
+
+def test_steady_questions_mind_the_status(bare: Server) -> None:
+    with pytest.raises(WrongAnswer, match="not 201"):
+        asyncio.run(
+            ask_steadily(
+                bare,
+                lambda one, _: one.ask("GET", "/", 201),
+                rate=100,
+                seconds=0.1,
+                connections=2,
+            )
+        )
+
+
+def samples(memory: Sequence[float], descriptors: Sequence[int]) -> list[Sample]:
+    """
+    Return samples after the warm-up, and some from before, when there was less.
+    """
+    before = [Sample(seconds=10, created=1, memory=1, descriptors=1)] * 5
+    return before + [
+        Sample(seconds=soak.WARM_UP, created=100, memory=one, descriptors=other)
+        for one, other in zip(memory, descriptors, strict=True)
+    ]
+
+
+def test_soak_is_content_with_what_goes_up_and_down() -> None:
+    told = soak.check(samples([90, 95, 91, 90, 99, 98], [15, 16, 15, 20, 18, 15]))
+    assert told == (
+        "100 clusters came and went: 95.0 MB and then 99.0 MB, "
+        "15 descriptors and then 15"
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "descriptors", "reason"),
+    [
+        ([90, 92, 94, 96, 98, 100], [15] * 6, "memory grows"),
+        ([90] * 6, [15, 16, 17, 18, 19, 20], "descriptors are left open"),
+        ([90] * 2, [15] * 2, "too short"),
+    ],
+)
+def test_soak_finds_what_grows(
+    memory: list[float], descriptors: list[int], reason: str
+) -> None:
+    with pytest.raises(WrongAnswer, match=reason):
+        soak.check(samples(memory, descriptors))
 
 
 def test_another_client_that_is_told_something_else_ends_it(bare: Server) -> None:

@@ -249,6 +249,11 @@ REFUSED: dict[str, list[str]] = {
     "no service for new": ["new"],
     "no service for --new": ["context", "--new", "--role=master"],
     "a service without a scheme": ["new", "--service-url=sesame:8080"],
+    "a service at no port": ["new", "--service-url=http://sesame:99999"],
+    "a service without a host": ["new", "--service-url=http://:80"],
+    "a base without an end": [
+        *["context", "--pin", PIN, "--role=master", "--base=/dev/zero"]
+    ],
     "a CA file without --new": [
         *["context", "--pin", PIN, "--role=master", "--ca-file=x"]
     ],
@@ -282,6 +287,18 @@ def test_one_line_and_no_pin(case: str, capfd: pytest.CaptureFixture[str]) -> No
     assert re.fullmatch(r"cvmpair: [^\n]+\n", said.err)
     assert PIN not in said.err
     assert "sesame" not in said.err
+
+
+def test_a_full_disk_is_one_line(pin_file: Path) -> None:
+    words = [*COMMAND, "context", "--pin-file", str(pin_file), "--role=master"]
+    # Buffered, as it is for everybody else.
+    variables = {**environment(), "PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, env=variables, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"cvmpair: No space left on device\n"
 
 
 def test_a_refused_base_changes_nothing(pin_file: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cvmpair_agent.commands.local import (
 from cvmpair_agent.context.cluster import ClusterContext, Role
 from cvmpair_agent.errors import AgentError, ContextWrong
 from cvmpair_agent.files.instance import identify
-from cvmpair_agent.files.record import Record, write_record
+from cvmpair_agent.files.record import Record, forget_record, write_record
 from cvmpair_agent.files.root import Root
 from cvmpair_agent.options import Options
 from cvmpair_agent.pairing.address import Wish, own_address
@@ -43,12 +43,16 @@ async def pair(
 
     Whoever has paired before does the last only.
 
-    :raises AgentError: if any of it fails; then nothing is kept of it.
+    :raises AgentError: if any of it fails; then nothing is kept of it, nor of a
+        pairing for another context.
     """
     root = Root(options.root)
     record = own_record(root, say)
-    found = (await search(sources_of(options, network))).found
+    came = await search(sources_of(options, network))
+    found = came.found
     if found is None:
+        for line in came.doubts():
+            say(line)
         if options.context_file is not None:
             raise ContextWrong(
                 f"--context-file {options.context_file}: it has no ucernvm section "
@@ -62,6 +66,9 @@ async def pair(
         for warning in found.cluster.warnings:
             say(warning)
         if record is None or not fits(record, found.cluster):
+            # Whatever comes of this, no other cluster is told that this machine is
+            # ready, and no address of it is put into this context.
+            forget_record(root)
             record = await _pair(found.cluster, options, reactor, network, progress)
             put_address(options, record.master, say)
             write_record(root, record)

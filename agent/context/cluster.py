@@ -2,24 +2,20 @@
 What the section says about the cluster: the PIN, the role, and the service.
 """
 
-import re
 from enum import Enum
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
 from cvmpair.core.names import PIN_LENGTH, is_pin
 from cvmpair_agent.context.grammar import Entry, Section
-from cvmpair_agent.context.host import check_host
+from cvmpair_agent.context.service_url import check_service_url
 from cvmpair_agent.errors import ContextWrong
 
 DEFAULT_SERVICE_URL: Final = "https://cernvm-online.cern.ch"
 
 TRUE: Final = frozenset({"yes", "on", "true", "1"})
 FALSE: Final = frozenset({"no", "off", "false", "0", ""})
-
-_is_visible_ascii = re.compile("[!-~]+").fullmatch
 
 
 class Role(Enum):
@@ -85,8 +81,6 @@ def _service_url(entry: Entry | None) -> tuple[str, tuple[str, ...]]:
         return DEFAULT_SERVICE_URL, ()
     url = entry.value
     warnings: tuple[str, ...] = ()
-    if not _is_visible_ascii(url):
-        raise _wrong(entry, "has blanks, control characters or letters beyond ASCII")
     if "://" not in url:
         # urlsplit("host:8000") would take the host for the scheme.
         url = f"http://{url}"
@@ -96,17 +90,6 @@ def _service_url(entry: Entry | None) -> tuple[str, tuple[str, ...]]:
             "service has it.",
         )
     try:
-        parts = urlsplit(url)
-        host = check_host(parts.hostname or "")
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:
-        raise _wrong(entry, "has no legal host or port") from None
-    if parts.scheme not in {"http", "https"}:
-        raise _wrong(entry, "begins with neither http:// nor https://")
-    if "@" in parts.netloc:
-        raise _wrong(entry, "has a user name or password, which is not supported")
-    if "?" in url or "#" in url:
-        raise _wrong(entry, "has a query or fragment; a base URL has none")
-    if ":" in host:
-        host = f"[{host}]"
-    return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/"), warnings
+        return check_service_url(url), warnings
+    except ValueError as error:
+        raise _wrong(entry, str(error)) from None

@@ -79,6 +79,24 @@ def write_record(root: Root, record: Record) -> None:
         ) from None
 
 
+def forget_record(root: Root) -> None:
+    """
+    Remove the record, if there is one: it is of no use to this machine any more.
+
+    :raises AgentError: if that fails.
+    """
+    try:
+        place = root.locate(PLACE)
+        place.unlink()
+        sync_directory(place.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise AgentError(
+            f"{PLACE} could not be removed: {error.strerror or error}."
+        ) from None
+
+
 def _prepare(directory: Path) -> None:
     if not directory.is_dir():
         directory.parent.mkdir(parents=True, exist_ok=True)

@@ -60,9 +60,6 @@ async def own_address(
         found = await asking.until(
             lambda: address_towards(reactor, service_url), "the service"
         )
-        # A service on this machine is reached over the loopback interface, whatever
-        # it is called.
-        return check_own_address(found, loopback=True)
     return check_own_address(found, loopback=is_on_loopback(service_url))
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from cvmpair_agent.context.host import check_host
 from cvmpair_agent.errors import ContextWrong
 
 _LEGAL: Final = re.compile(r"http://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]+)?")
@@ -40,8 +41,10 @@ def address_of(base: str) -> Address:
         raise wrong
     try:
         parts = urlsplit(base)
-        port = parts.port
+        host = check_host(parts.hostname or "")
+        port = 80 if parts.port is None else parts.port
     except ValueError:
         raise wrong from None
-    assert parts.hostname, "the pattern asks for a host"
-    return Address(parts.hostname, 80 if port is None else port)
+    if port == 0:
+        raise wrong
+    return Address(host, port)

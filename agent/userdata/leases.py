@@ -5,7 +5,6 @@ Which DHCP servers gave the machine its addresses, as its DHCP clients noted it.
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Final
 
 from cvmpair_agent.files.root import Root
@@ -35,16 +34,16 @@ def dhcp_servers(root: Root) -> list[str]:
     """
     servers: dict[str, None] = {}
     for directory, names, pattern in _NOTES:
-        for text in _texts(root.locate(directory), names):
+        for text in _texts(root, directory, names):
             # dhclient appends its leases, and only the last one holds.
             last = pattern.findall(text)[-1:]
             servers.update(dict.fromkeys(filter(_is_address, last)))
     return list(servers)
 
 
-def _texts(directory: Path, names: str) -> Iterator[str]:
+def _texts(root: Root, directory: str, names: str) -> Iterator[str]:
     try:
-        paths = sorted(directory.glob(names))[:MAX_FILES]
+        paths = sorted(root.locate(directory).glob(names))[:MAX_FILES]
     except OSError:
         return
     for path in paths:

@@ -3,6 +3,7 @@ The search for the context of a machine, source by source.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from attrs import frozen
 
@@ -11,6 +12,9 @@ from cvmpair_agent.context.grammar import Section
 from cvmpair_agent.context.reading import read_section
 from cvmpair_agent.errors import ContextWrong
 from cvmpair_agent.userdata.source import Source, SourceUnusable, UserData
+
+NOTHING: Final = "no user data there"
+"""The verdict on most sources of most machines."""
 
 
 @frozen(kw_only=True)
@@ -51,6 +55,17 @@ class Search:
     found: Found | None
     looked: tuple[Looked, ...]
 
+    def doubts(self) -> list[str]:
+        """
+        Return a line for each source that had something to say, other than nothing.
+        """
+        return [
+            f"{looked.name}: {looked.verdict}"
+            + (f" ({looked.place})" if looked.place else "")
+            for looked in self.looked
+            if looked.verdict != NOTHING
+        ]
+
 
 async def search(sources: Iterable[Source]) -> Search:
     """
@@ -70,9 +85,7 @@ async def search(sources: Iterable[Source]) -> Search:
             looked.append(Looked(name=source.name, place="", verdict=f"{error}"))
             continue
         if not held:
-            looked.append(
-                Looked(name=source.name, place="", verdict="no user data there")
-            )
+            looked.append(Looked(name=source.name, place="", verdict=NOTHING))
         for data in held:
             found, verdict = _judge(data)
             looked.append(Looked(name=data.source, place=data.place, verdict=verdict))

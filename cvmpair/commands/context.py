@@ -16,6 +16,7 @@ from cvmpair.contexts.formats import FORMATS
 from cvmpair.contexts.merging import merge
 from cvmpair.contexts.rendering import Rendering, command_line, render
 from cvmpair_agent.context.cluster import Role
+from cvmpair_agent.context.decoding import MAX_SIZE
 from cvmpair_agent.errors import ContextWrong
 
 STANDARD: Final = "-"
@@ -123,7 +124,11 @@ def _read_pin(word: str | None, file: str | None) -> str:
 
 def _read(name: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
+        # What is longer is refused all the same.
+        if name == STANDARD:
+            return sys.stdin.buffer.read(MAX_SIZE + 1)
+        with Path(name).open("rb") as file:
+            return file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as failed:
         # A path with a null character is a ValueError.
         reason = failed.strerror if isinstance(failed, OSError) else "not a path"

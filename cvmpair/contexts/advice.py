@@ -37,6 +37,7 @@ LOOPBACK: Final = (
 _comment: Final = re.compile(
     rf"^[^\n\"'#]*[ \t]{re.escape(_PLACEHOLDER)}", re.MULTILINE
 ).search
+_has_comments: Final = re.compile("^#(!|cloud-config)", re.MULTILINE).search
 _bootcmd: Final = re.compile(
     rf"^bootcmd:[^\n]*\n(?:[ \t-][^\n]*\n|\n)*?[ \t-][^\n]*{re.escape(_PLACEHOLDER)}",
     re.MULTILINE,
@@ -53,7 +54,7 @@ def advice(text: str, section: Section, cluster: ClusterContext) -> tuple[str, .
         NO_SERVICE_URL: section.get("cvm_service_url") is None,
         LOOPBACK: _is_loopback(urlsplit(cluster.service_url).hostname or ""),
         NO_PLACEHOLDER: cluster.role is Role.WORKER and _PLACEHOLDER not in text,
-        COMMENT: _comment(text) is not None,
+        COMMENT: bool(_has_comments(text) and _comment(text)),
         TOO_EARLY: _bootcmd(text) is not None,
     }
     return tuple(warning for warning, is_deserved in deserved.items() if is_deserved)

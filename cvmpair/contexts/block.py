@@ -14,6 +14,7 @@ from attrs import field, frozen
 from cvmpair.core.names import PIN_LENGTH, is_pin
 from cvmpair_agent.context.cluster import Role
 from cvmpair_agent.context.grammar import BEGIN, END
+from cvmpair_agent.context.service_url import check_service_url
 from cvmpair_agent.errors import ContextWrong
 
 _is_service_url = re.compile(
@@ -32,7 +33,10 @@ def service_url(text: str) -> str:
             "The service URL must begin with https:// or http://, then a host, and "
             "perhaps a port and a plain path."
         )
-    return text.rstrip("/")
+    try:
+        return check_service_url(text)
+    except ValueError as error:
+        raise ContextWrong(f"The service URL {error}.") from None
 
 
 def pin(text: str) -> str:

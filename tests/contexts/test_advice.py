@@ -38,7 +38,8 @@ def advice_for(
         f"master={IT}",
         f"runcmd:\n  - 'join \"{IT}\"'\n",
         f'runcmd:\n  - [join, "{IT}"]\n',
-        f'#!/bin/sh\necho "{IT}"\necho {IT}x >file'.replace(f"echo {IT}x >file", ""),
+        f'#!/bin/sh\necho "{IT}"\n',
+        f"[amiconfig]\nmaster= {IT}\n",
         f"#!/bin/sh\njoin http://{IT}:8080/",
         f"bootcmd:\n  - date\nruncmd:\n  - 'join \"{IT}\"'\n",
     ],
@@ -50,8 +51,8 @@ def test_nothing_to_say(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"runcmd:\n  - echo {IT} >/root/master\n",
-        f"runcmd:\n  - [join, {IT}]\n",
+        f"#cloud-config\nruncmd:\n  - echo {IT} >/root/master\n",
+        f"#cloud-config\nruncmd:\n  - [join, {IT}]\n",
         f"#!/bin/sh\nmaster= {IT}",
     ],
 )

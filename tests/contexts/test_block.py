@@ -113,6 +113,11 @@ def test_service_urls(text: str, url: str) -> None:
         "http://h/a b",
         "http://h/'",
         "http://h\n",
+        "http://h:0",
+        "http://h:99999",
+        "http://[::1",
+        "http://:80",
+        "http://sesame..h",
     ],
 )
 def test_service_urls_that_a_shell_would_not_take(text: str) -> None:

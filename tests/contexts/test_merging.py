@@ -29,7 +29,7 @@ MASTER = Assignment(pin=PIN, role=Role.MASTER, service_url="https://h:8080")
 WORKER = Assignment(pin=PIN, role=Role.WORKER, service_url="https://h:8080")
 OURS = {"cvm_cluster_pin", "cvm_cluster_master", "cvm_service_url"}
 PLACEHOLDER = b"###MASTER_IP_PLACEHOLDER###"
-CLOUD_CONFIG = b"#cloud-config\nruncmd:\n - echo " + PLACEHOLDER + b"\n"
+CLOUD_CONFIG = b"#cloud-config\nruncmd:\n - 'echo \"" + PLACEHOLDER + b"\"'\n"
 SCRIPT = b"#!/bin/sh\r\necho sesame\n"
 BLOCK = f"[ucernvm-begin]\nkept=1\ncvm_cluster_pin={OTHER_PIN}\n[ucernvm-end]\n"
 

@@ -124,6 +124,7 @@ def test_no_scheme_is_http_with_a_warning(value: str, url: str) -> None:
         "http://h/#sesame",
         "http://h:sesame",
         "http://h:99999/sesame",
+        "http://h:0/sesame",
         "http://sesame h/",
         "http://h/sesame\x7f",
         "http://h/sesame\rHost:x",

@@ -77,6 +77,19 @@ async def test_the_address_from_which_the_service_is_reached(
     assert await own_address(asking(reactor), reactor, url, Wish()) == address
 
 
+def test_a_service_that_only_this_machine_finds_here(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Debian has a line for the host name in /etc/hosts, with 127.0.1.1.
+    async def here(*_: object) -> str:
+        return "127.0.0.1"
+
+    monkeypatch.setattr("cvmpair_agent.pairing.address.address_towards", here)
+    running = run(own_address(asking(clock), None, REMOTE, Wish()))
+    assert isinstance(running.error, ContextWrong)
+    assert "loopback" in str(running.error)
+
+
 @pytest_twisted.ensureDeferred
 async def test_nothing_is_left_open() -> None:
     lost: Deferred[None] = Deferred()

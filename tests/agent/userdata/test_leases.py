@@ -87,3 +87,10 @@ def test_what_is_no_lease(tmp_path: Path) -> None:
     note(tmp_path, "/run/systemd/netif/leases/4", far)
     note(tmp_path, "/var/lib/dhcp", "")
     assert dhcp_servers(Root(tmp_path)) == []
+
+
+def test_a_circle_of_links(tmp_path: Path) -> None:
+    note(tmp_path, "/run/systemd/netif/leases/2", NETWORKD.format("10.1.1.1"))
+    (tmp_path / "var/lib").mkdir(parents=True)
+    (tmp_path / "var/lib/dhcp").symlink_to("dhcp")
+    assert dhcp_servers(Root(tmp_path)) == ["10.1.1.1"]

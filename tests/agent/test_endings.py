@@ -1,0 +1,128 @@
+"""
+How the agent ends as a process: what it leaves, says, and exits with.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import Daemon, environment
+
+PIN = "enico1qq0oey"
+CONTEXT = "cernvm/extra-user-data"
+PLACEHOLDER = "###MASTER_IP_PLACEHOLDER###"
+
+
+def put_context(root: Path, pin: str, url: str, *lines: str) -> Path:
+    """
+    Write the context of a machine.
+    """
+    path = root / CONTEXT
+    path.parent.mkdir(exist_ok=True)
+    section = [f"cvm_cluster_pin={pin}", f"cvm_service_url={url}", *lines]
+    text = "\n".join(["[ucernvm-begin]", *section, "[ucernvm-end]", PLACEHOLDER])
+    path.write_text(text)
+    return path
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "cvmpair_agent", *map(str, words)]
+
+
+def run(
+    *words: object, more: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command(*words),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={**environment(), **(more or {})},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("daemon")) as running:
+        yield running
+
+
+def test_interrupted_while_it_waits(tmp_path: Path) -> None:
+    put_context(tmp_path, PIN, "http://127.0.0.1:1")
+    words = command("pair", f"--root={tmp_path}", "--source-order=injected")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, env=environment()) as agent:
+        assert agent.stderr is not None
+        for line in agent.stderr:
+            if b"refuses connections" in line:
+                break
+        agent.send_signal(signal.SIGTERM)
+        said = agent.stderr.read().splitlines()
+    assert agent.returncode == 130
+    assert said[-1] == b"cvmpair-agent: interrupted"
+    assert len(said) <= 2
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    words = "source", f"--context-file={put_context(tmp_path, PIN, 'http://h')}"
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        ended = run(*words, stdout=full)
+    finally:
+        os.close(full)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        b"cvmpair-agent: Standard output cannot be written: No space left on device.\n"
+    )
+
+
+def test_bytes_that_are_no_text_are_exported(tmp_path: Path) -> None:
+    path = tmp_path / "context"
+    path.write_bytes(
+        b"[ucernvm-begin]\ncvm_cluster_pin=%b\na=\xff \xfe\n" % PIN.encode()
+    )
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}
+    ended = run("source", f"--context-file={path}", "--export", more=strict)
+    assert ended.returncode == 0
+    assert ended.stdout.endswith(b"\n_UCONTEXT_A='\xff \xfe'\n")
+
+
+def test_a_root_that_is_not_there(tmp_path: Path) -> None:
+    for name in "pair", "ready", "apply", "source", "status":
+        ended = run(name, f"--root={tmp_path / 'none'}")
+        assert ended.returncode == 2
+        assert ended.stderr.endswith(b"none: there is no such directory.\n")
+        assert ended.stderr.count(b"\n") == 1
+
+
+def test_what_is_damaged_is_told(tmp_path: Path) -> None:
+    path = tmp_path / CONTEXT
+    path.parent.mkdir()
+    path.write_bytes(b"\x1f\x8b\x08sesame")
+    ended = run("pair", f"--root={tmp_path}", "--source-order=cloud-init,injected")
+    assert ended.returncode == 0
+    told, nothing = ended.stderr.splitlines()
+    assert b"injected: cannot be read: " in told
+    assert str(path).encode() in told
+    assert b"nothing to do" in nothing
+    assert b"sesame" not in ended.stderr
+
+
+def test_no_ready_for_the_cluster_before(daemon: Daemon, tmp_path: Path) -> None:
+    pin = daemon.new_pin()
+    words = f"--root={tmp_path}", "--source-order=injected"
+    put_context(tmp_path, pin, daemon.url, "cvm_cluster_master=yes")
+    assert run("pair", *words).returncode == 0
+    path = put_context(tmp_path, PIN, daemon.url, "cvm_cluster_master=yes")
+    assert run("pair", *words).returncode == 3
+    ended = run("ready", words[0])
+    assert ended.returncode == 0
+    assert b"has not paired" in ended.stderr
+    keys = daemon.request("GET", f"/api/v1/clusters/{pin}/keys").json
+    assert [key["key"] for key in keys] == ["master_ip"]
+    assert run("apply", words[0]).returncode == 1
+    assert PLACEHOLDER in path.read_text()
