@@ -37,8 +37,10 @@ from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.lane import Lane
+from cvmpair.web.message import Dates
 from cvmpair.web.page import Page
-from cvmpair.web.request_log import RequestLog
+from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
 from cvmpair.web.waiting import Waiting
@@ -147,6 +149,12 @@ class PairingDaemon(Service):
             limits=settings.request_limits,
             request_log=RequestLog(lambda call: reactor.callLater(0, call)),
             reactor=reactor,
+            lane=Lane(
+                store=store,
+                waiting=waiting,
+                counts=RequestCounts(reactor),
+                dates=Dates(reactor.seconds),
+            ),
         )
 
     def _changed(self, pin: str) -> None:

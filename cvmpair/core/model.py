@@ -107,10 +107,25 @@ class Condition:
 
         :raises ConditionFailed: if not.
         """
+        self.check_match(version)
+        if self.is_known(version):
+            raise ConditionFailed
+
+    def check_match(self, version: int) -> None:
+        """
+        Check :attr:`match` alone.
+
+        :raises ConditionFailed: if it does not hold.
+        """
         if self.match is not None and version not in self.match:
             raise ConditionFailed
-        if self.none_match is None or version in self.none_match:
-            raise ConditionFailed
+
+    def is_known(self, version: int) -> bool:
+        """
+        Say whether it is :attr:`none_match` that does not hold: to a reader, that
+        it has this version already.
+        """
+        return self.none_match is None or version in self.none_match
 
 
 ANY_STATE = Condition()

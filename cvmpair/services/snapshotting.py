@@ -37,6 +37,10 @@ LONGEST_DELAY: Final = 60.0
 """The seconds between two tries to save again: twice as many each time, up to this."""
 
 
+Tell = Callable[[StoreUnavailable | None], None]
+"""What is called once something is durable, or with an error if it will not be."""
+
+
 class Backing(Protocol):
     """
     Where the book is kept. Each call blocks, and may be made from any thread,
@@ -89,7 +93,7 @@ class Snapshotting:
     _ending: bool = field(init=False, default=False)
     _mark_wanted: bool = field(init=False, default=False)
     _due: IDelayedCall | None = field(init=False, default=None)
-    _waiting: list[tuple[int, Deferred[None]]] = field(init=False, factory=list)
+    _waiting: list[tuple[int, Tell]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
 
     def check_writable(self) -> None:
@@ -138,19 +142,33 @@ class Snapshotting:
         """
         return self._awaited(pin) is None
 
-    async def settled(self, pin: str) -> None:
+    def when_settled(self, pin: str, tell: Tell) -> None:
         """
-        Wait until all that may be said about a cluster now is durable.
-
-        :raises StoreUnavailable: if it will not be.
+        Call back once that is so, which may be at once.
         """
         version = self._awaited(pin)
         if version is None:
-            return
-        self.check_writable()
-        durable: Deferred[None] = Deferred()
-        self._waiting.append((version, durable))
-        await durable
+            tell(None)
+        elif self._failure:
+            tell(StoreUnavailable(RETRY_AFTER))
+        else:
+            self._waiting.append((version, tell))
+
+    async def settled(self, pin: str) -> None:
+        """
+        Wait until that is so.
+
+        :raises StoreUnavailable: if it will not be.
+        """
+        if not self.is_settled(pin):
+            durable: Deferred[None] = Deferred()
+            self.when_settled(
+                pin,
+                lambda error: (
+                    durable.errback(error) if error else durable.callback(None)
+                ),
+            )
+            await durable
 
     def _awaited(self, pin: str) -> int | None:
         if self.interval is not None:
@@ -231,11 +249,11 @@ class Snapshotting:
 
     def _release(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for version, durable in waiting:
+        for version, tell in waiting:
             if version <= self._durable:
-                durable.callback(None)
+                tell(None)
             else:
-                self._waiting.append((version, durable))
+                self._waiting.append((version, tell))
 
     def _fail(self, error: Exception) -> None:
         self._log.critical(
@@ -247,8 +265,8 @@ class Snapshotting:
         )
         self._failure = str(error) or type(error).__name__
         waiting, self._waiting = self._waiting, []
-        for _, durable in waiting:
-            durable.errback(StoreUnavailable(RETRY_AFTER))
+        for _, tell in waiting:
+            tell(StoreUnavailable(RETRY_AFTER))
 
     def _begin_recovery(self) -> None:
         self._recovery = poll(

@@ -8,7 +8,7 @@ from typing import TypeVar
 from attrs import define
 
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.errors import PairingError
+from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
 from cvmpair.core.packing import Packed
 from cvmpair.core.timeline import Timeline
@@ -63,6 +63,27 @@ class MemoryStore:
         return await self._change(
             pin, lambda: self.book.add_key(pin, name, value, condition)
         )
+
+    def add_key_and_tell(
+        self,
+        pin: str,
+        name: str,
+        value: str,
+        tell: Callable[[Key | PairingError], None],
+    ) -> None:
+        try:
+            self.durability.check_writable()
+        except StoreUnavailable as error:
+            tell(error)
+            return
+        answer: Key | PairingError
+        try:
+            answer = self.book.add_key(pin, name, value)
+        except PairingError as error:
+            answer = error
+        else:
+            self.changed(pin)
+        self.durability.when_settled(pin, lambda error: tell(error or answer))
 
     async def change_key(
         self,

@@ -2,8 +2,10 @@
 What the web sees of the state, wherever that is kept.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
+from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
 from cvmpair.core.packing import Packed
 
@@ -70,6 +72,18 @@ class ClusterStore(Protocol):
         :raises ConditionFailed: if ``condition`` does not hold for the cluster.
         """
 
+    def add_key_and_tell(
+        self,
+        pin: str,
+        name: str,
+        value: str,
+        tell: Callable[[Key | PairingError], None],
+    ) -> None:
+        """
+        Add a key as :meth:`add_key` does, and hand the result or the error to a
+        callback once it is durable, which may be at once.
+        """
+
     async def change_key(
         self,
         pin: str,
@@ -118,6 +132,14 @@ class Durability(Protocol):
     def is_settled(self, pin: str) -> bool:
         """
         Say whether :meth:`settled` would return at once.
+        """
+
+    def when_settled(
+        self, pin: str, tell: Callable[[StoreUnavailable | None], None]
+    ) -> None:
+        """
+        Call back when :meth:`settled` would return, which may be at once, or with the
+        error that it would raise.
         """
 
     async def settled(self, pin: str) -> None:

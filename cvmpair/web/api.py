@@ -16,7 +16,13 @@ from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import condition_of
 from cvmpair.web.problems import register_problems
 from cvmpair.web.reading import ClusterReading, KeyReading
-from cvmpair.web.rendering import created, render_cluster, render_key, render_keys
+from cvmpair.web.rendering import (
+    answer_new_key,
+    created,
+    render_cluster,
+    render_key,
+    render_keys,
+)
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
 from cvmpair.web.waiting import Waiting
@@ -69,7 +75,7 @@ class PairingAPI:
         condition = condition_of(request)
         fields = key_fields(read_fields(request))
         key = await self.store.add_key(pin, fields["key"], fields["value"], condition)
-        return created(render_key(key, JSON), f"{CLUSTERS}/{pin}/keys/{key.name}")
+        return answer_new_key(key, f"{CLUSTERS}/{pin}/keys")
 
     @answers(app, KEY, "GET")
     async def get_key(self, request: PairingRequest, pin: str, name: str) -> Response:

@@ -47,10 +47,20 @@ def read_fields(request: IRequest) -> Mapping[str, object]:
     """
     if (request.getHeader(b"Content-Encoding") or b"identity").lower() != b"identity":
         raise UnsupportedMediaType
-    media_type, charset = _content_type(request.getHeader(b"Content-Type") or b"")
+    content_type = request.getHeader(b"Content-Type") or b""
+    return read_body(content_type, request.content.read())
+
+
+def read_body(content_type: bytes, body: bytes) -> Mapping[str, object]:
+    """
+    Return the fields of a body that is not compressed.
+
+    :raises: the same errors.
+    """
+    media_type, charset = _content_type(content_type)
     if media_type not in (JSON, FORM):
         raise UnsupportedMediaType
-    text = _decode(request.content.read(), charset)
+    text = _decode(body, charset)
     return _read_json(text) if media_type == JSON else _read_form(text)
 
 
@@ -73,9 +83,7 @@ def _decode(body: bytes, charset: str) -> str:
 
 def _read_json(text: str) -> Mapping[str, object]:
     try:
-        fields = json.loads(
-            text, parse_int=str, parse_float=str, parse_constant=_refuse_constant
-        )
+        fields = _parse(text)
     except json.JSONDecodeError as error:
         raise BadRequest(f"JSON parse error - {error}") from None
     except RecursionError:
@@ -89,6 +97,11 @@ def _read_json(text: str) -> Mapping[str, object]:
 
 def _refuse_constant(constant: str) -> None:
     raise json.JSONDecodeError(f"{constant} is not JSON", "", 0)
+
+
+_parse: Final = json.JSONDecoder(
+    parse_int=str, parse_float=str, parse_constant=_refuse_constant
+).decode
 
 
 def _read_form(text: str) -> Mapping[str, object]:

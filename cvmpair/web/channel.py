@@ -127,9 +127,8 @@ class PairingChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         if not self._refused:
-            self._part = _Part.NONE
             # What follows in the same piece of data has a deadline of its own.
-            self._time()
+            self._arrived()
             self.factory.began(self.requests[-1])
             super().allContentReceived()
 
@@ -171,6 +170,10 @@ class PairingChannel(HTTPChannel):
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(BadRequest("The request is not well-formed HTTP/1.1."))
+
+    def _arrived(self) -> None:
+        self._part = _Part.NONE
+        self._time()
 
     def _time(self) -> None:
         # A request that comes in one piece, as nearly all do, needs no timer.

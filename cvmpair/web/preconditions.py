@@ -3,6 +3,7 @@
 """
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from attrs import evolve
@@ -27,16 +28,16 @@ def etag(version: int) -> bytes:
     return b'"%d"' % version
 
 
-def _versions(request: IRequest, header: str, *, weak: bool) -> frozenset[int] | None:
+def _versions(
+    header: str, lines: Iterable[bytes], *, weak: bool
+) -> frozenset[int] | None:
     """
-    Return the versions that a header names, or ``None`` if it says ``*``.
+    Return the versions that the lines of a header name, or ``None`` for ``*``.
 
     A tag that was never ours is no version of anything, so it is left out.
 
     :param weak: whether weak tags count.
     """
-    # Asked for by a str, Twisted would decode the header as UTF-8, or fail to.
-    lines = request.requestHeaders.getRawHeaders(header.encode(), ())
     text = b", ".join(lines).decode("latin-1").strip()
     if text == "*":
         return None
@@ -57,12 +58,24 @@ def condition_of(request: IRequest) -> Condition:
 
     :raises BadRequest: if it does so in a form that cannot be read.
     """
-    headers = request.requestHeaders
+    # Asked for by a str, Twisted would decode the header as UTF-8, or fail to.
+    get = request.requestHeaders.getRawHeaders
+    return read_condition(get(b"If-Match", ()), get(b"If-None-Match", ()))
+
+
+def read_condition(
+    match: Collection[bytes], none_match: Collection[bytes]
+) -> Condition:
+    """
+    Return what the lines of the two headers demand.
+
+    :raises BadRequest: if they do so in a form that cannot be read.
+    """
     condition = ANY_STATE
-    if headers.hasHeader(b"If-Match"):
-        match = _versions(request, "If-Match", weak=False)
-        condition = evolve(condition, match=match)
-    if headers.hasHeader(b"If-None-Match"):
-        none_match = _versions(request, "If-None-Match", weak=True)
-        condition = evolve(condition, none_match=none_match)
+    if match:
+        versions = _versions("If-Match", match, weak=False)
+        condition = evolve(condition, match=versions)
+    if none_match:
+        versions = _versions("If-None-Match", none_match, weak=True)
+        condition = evolve(condition, none_match=versions)
     return condition

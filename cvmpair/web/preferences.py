@@ -3,6 +3,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from twisted.web.iweb import IRequest
@@ -29,7 +30,13 @@ def wait_of(request: IRequest) -> int:
     The first ``wait`` counts. What cannot be understood is ignored, as section 2
     demands; a preference is no reason to refuse a request.
     """
-    lines = request.requestHeaders.getRawHeaders(b"Prefer", ())
+    return read_wait(request.requestHeaders.getRawHeaders(b"Prefer", ()))
+
+
+def read_wait(lines: Iterable[bytes]) -> int:
+    """
+    Return the same, from the lines of the header.
+    """
     for element in _ELEMENT.findall(b",".join(lines).decode("latin-1")):
         found = _PREFERENCE.fullmatch(element)
         if found and found[1].lower() == "wait":

@@ -61,12 +61,23 @@ class KeyReading:
         )
 
     def answer(self, packed: Packed | None) -> Response:
-        if packed is None:
-            raise ClusterNotFound
-        key = find_key(packed, self.name)
-        if key is None:
-            raise KeyNotFound
-        return if_changed(self.condition, key.version, render_key(key, self.media_type))
+        return answer_key(packed, self.name, self.media_type, self.condition)
+
+
+def answer_key(
+    packed: Packed | None, name: str, media_type: str, condition: Condition
+) -> Response:
+    """
+    Return the answer to a GET of one key, from the cluster or from ``None``.
+
+    :raises: the errors of :meth:`Reading.answer`.
+    """
+    if packed is None:
+        raise ClusterNotFound
+    key = find_key(packed, name)
+    if key is None:
+        raise KeyNotFound
+    return if_changed(condition, key.version, render_key(key, media_type))
 
 
 @frozen(kw_only=True)

@@ -5,10 +5,8 @@ Values as answers.
 from datetime import UTC, datetime
 from json import JSONEncoder
 
-from attrs import evolve
 from klein import Response
 
-from cvmpair.core.errors import ConditionFailed
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
 from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import etag
@@ -62,6 +60,15 @@ def render_key(key: Key, media_type: str) -> Response:
     return _success(body, media_type, key.version)
 
 
+def answer_new_key(key: Key, keys_path: str) -> Response:
+    """
+    Return the answer to the POST that added a key, whichever way it came.
+
+    :param keys_path: the path that it was sent to.
+    """
+    return created(render_key(key, JSON), f"{keys_path}/{key.name}")
+
+
 def created(response: Response, location: str) -> Response:
     """
     Add to the answer to a POST where the new resource is.
@@ -78,14 +85,12 @@ def if_changed(condition: Condition, version: int, response: Response) -> Respon
     """
     if condition is ANY_STATE:
         return response
-    evolve(condition, none_match=frozenset()).check(version)
-    try:
-        condition.check(version)
-    except ConditionFailed:
-        headers = dict(response.headers)
-        del headers[b"Content-Type"], headers[b"Content-Length"]
-        return Response(304, headers)
-    return response
+    condition.check_match(version)
+    if not condition.is_known(version):
+        return response
+    headers = dict(response.headers)
+    del headers[b"Content-Type"], headers[b"Content-Length"]
+    return Response(304, headers)
 
 
 def _success(body: str, media_type: str, version: int) -> Response:

@@ -3,11 +3,9 @@ One request, from the last byte of its body to the last byte of its answer.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from http import HTTPStatus
+from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from klein import Response
@@ -17,6 +15,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, version
 
 from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
+from cvmpair.web.message import message
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
 
@@ -25,14 +24,6 @@ _METHOD: Final = re.compile(rb"[A-Z]{1,20}")
 _ORIGIN: Final = re.compile(rb"^https?://[^/]*", re.IGNORECASE)
 # Empty segments are refused with the rest: Werkzeug would redirect to a path without.
 _PATH: Final = re.compile(rb"/|(?:/[A-Za-z0-9_.~-]+)+/?")
-
-
-@lru_cache
-def status_line(code: int) -> bytes:
-    """
-    Return a status as the first line of an answer ends with it.
-    """
-    return f"{code} {HTTPStatus(code).phrase}".encode()
 
 
 class PairingRequest(Request):
@@ -127,26 +118,21 @@ class PairingRequest(Request):
     def respond(self, response: Response) -> None:
         """
         Write the whole answer at once, unless nobody waits for it any more.
-
-        Its headers are ours to the last byte: nothing in them was sent by a client
-        without having been checked.
         """
         if self.gone:
             return
         self.code = response.code
-        headers = cast("Mapping[bytes, bytes]", response.headers)
-        head = [
-            b"%b %b" % (self.clientproto, status_line(response.code)),
-            b"Server: " + version,
-            b"Date: " + datetimeToString(),
-            *[b"%b: %b" % header for header in headers.items()],
-        ]
-        if not self.channel.persistent:
-            head.append(b"Connection: close")
-        body = b"" if self.method == b"HEAD" else response.body or b""
+        without_body = self.method == b"HEAD"
+        data = message(
+            response,
+            datetimeToString(),
+            closing=not self.channel.persistent,
+            protocol=self.clientproto,
+            without_body=without_body,
+        )
         self.startedWriting = 1
-        self.sentLength = len(body)
-        self.channel.write(b"\r\n".join([*head, b"", body]))
+        self.sentLength = 0 if without_body else len(response.body or b"")
+        self.channel.write(data)
         self.finish()
 
     def processingFailed(self, reason: Failure) -> Failure:

@@ -2,9 +2,11 @@
 The log of requests: one line each.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 _LINE: Final = (
@@ -68,3 +70,57 @@ class RequestLog:
         if requests:
             lines = "\n".join([_LINE.format(**request) for request in requests])
             self._log.info("{lines}", lines=lines, requests=requests)
+
+
+Kind = tuple[str, str]
+"""A method, and the pattern of a path."""
+
+
+class RequestCounts:
+    """
+    Counts the requests that are too many for a line each, and logs once a second how
+    many ended with which status.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._counts: Counter[tuple[Kind, object]] = Counter()
+        self._since = 0.0
+        self._due: IDelayedCall | None = None
+
+    def add(self, kind: Kind, status: object) -> None:
+        """
+        Take notice of a request that has ended.
+        """
+        self._counts[kind, status] += 1
+        if self._due is None:
+            self._since = self._clock.seconds()
+            self._due = self._clock.callLater(1.0, self.write)
+
+    def write(self) -> None:
+        """
+        Log what has ended up to now.
+        """
+        if self._due is None:
+            return
+        if self._due.active():
+            self._due.cancel()
+        self._due = None
+        counts, self._counts = self._counts, Counter()
+        for method, route in sorted({kind for kind, _ in counts}):
+            by_status = {
+                f"status_{status}": count
+                for (kind, status), count in counts.items()
+                if kind == (method, route)
+            }
+            words = " ".join(f"{name}={by_status[name]}" for name in sorted(by_status))
+            self._log.info(
+                "requests method={method} route={route} seconds={seconds:.1f} {words}",
+                method=method,
+                route=route,
+                seconds=self._clock.seconds() - self._since,
+                words=words,
+                counts=by_status,
+            )

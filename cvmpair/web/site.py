@@ -12,6 +12,7 @@ from twisted.web.server import Site
 
 from cvmpair.core.pseudonym import Pseudonyms, new_pseudonym_key
 from cvmpair.web.channel import PairingChannel
+from cvmpair.web.lane import Lane, LaneChannel
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.request_log import RequestLog
@@ -44,7 +45,11 @@ class PairingSite(Site):
         limits: RequestLimits,
         request_log: RequestLog,
         reactor: IReactorTime,
+        lane: Lane | None = None,
     ) -> None:
+        """
+        :param lane: the fast lane, if there is to be one.
+        """
         super().__init__(
             resource,
             timeout=IDLE_TIMEOUT,
@@ -53,6 +58,9 @@ class PairingSite(Site):
         )
         self.limits = limits
         self._request_log = request_log
+        self.lane = lane
+        if lane is not None:
+            self.protocol = LaneChannel
         self.pseudonyms = Pseudonyms(new_pseudonym_key())
         self._channels: set[PairingChannel] = set()
         self._empty: list[Deferred[None]] = []
@@ -110,6 +118,8 @@ class PairingSite(Site):
             if cut.active():
                 cut.cancel()
         self._request_log.write()
+        if self.lane is not None:
+            self.lane.counts.write()
 
     def _cut(self) -> None:
         for channel in list(self._channels):

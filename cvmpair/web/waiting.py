@@ -65,7 +65,13 @@ class Waiting:
         """
         if reading.condition.match is not None:
             return 0
-        return min(wait_of(request), int(self.max_wait))
+        return self.granted(wait_of(request))
+
+    def granted(self, seconds: int) -> int:
+        """
+        Return how long a client may wait that would wait so long.
+        """
+        return min(seconds, int(self.max_wait))
 
     async def answer(self, request: PairingRequest, reading: Reading) -> Response:
         """
@@ -98,10 +104,14 @@ class Waiting:
             case None:
                 return reading.answer(await self.store.read(question.pin))
             case (packed,):
-                return self._answer_once(reading, packed)
+                return self.answer_once(reading, packed)
 
-    def _answer_once(self, reading: Reading, packed: Packed | None) -> Response:
-        # Those who wait for the same are told one after the other.
+    def answer_once(self, reading: Reading, packed: Packed | None) -> Response:
+        """
+        Return the answer to one of many who wait for the same.
+
+        They are told one after the other, so it is made once.
+        """
         last = self._rendered
         if last is not None and last[1] is packed and last[0] == reading:
             return last[2]

@@ -2,6 +2,7 @@
 The store in memory keeps the contract, and what its backing demands.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,6 +35,15 @@ class Backing:
 
     def is_settled(self, _pin: str) -> bool:
         return self.held is None
+
+    def when_settled(
+        self, pin: str, tell: Callable[[StoreUnavailable | None], None]
+    ) -> None:
+        self.asked.append(f"settled {pin}")
+        if self.held is None:
+            tell(None)
+        else:
+            self.held.addCallback(tell)
 
     async def settled(self, pin: str) -> None:
         self.asked.append(f"settled {pin}")

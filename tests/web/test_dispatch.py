@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from cvmpair.web import request
+from cvmpair.web import message
 from cvmpair.web.api import CLUSTERS
 from tests.conftest import LogEvents
 from tests.web.connection import Connection
@@ -87,7 +87,7 @@ def test_a_defect_on_the_way_out_is_a_defect_like_any_other(
         monkeypatch.undo()
         raise RuntimeError("sesame")
 
-    monkeypatch.setattr(request, "status_line", fail)
+    monkeypatch.setattr(message, "status_line", fail)
     answer = read_answer(connection.say(CREATE))
     assert answer.status == 500
     assert answer.json["type"] == "/problems#internal-error"

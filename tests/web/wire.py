@@ -4,7 +4,7 @@ A site and its client in one process, with the bytes of a connection between the
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -27,9 +27,11 @@ from cvmpair.core.watchers import Watchers
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.lane import Lane
 from cvmpair.web.limits import RequestLimits
+from cvmpair.web.message import Dates
 from cvmpair.web.page import Page
-from cvmpair.web.request_log import RequestLog
+from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
 from cvmpair.web.waiting import Waiting
@@ -58,6 +60,14 @@ class Disk:
 
     def is_settled(self, _pin: str) -> bool:
         return self.flushed is None or self.flushed.called
+
+    def when_settled(
+        self, _pin: str, tell: Callable[[StoreUnavailable | None], None]
+    ) -> None:
+        if self.flushed is None:
+            tell(None)
+        else:
+            self.flushed.addCallback(tell)
 
     async def settled(self, _pin: str) -> None:
         if self.flushed is not None:
@@ -119,11 +129,15 @@ class Answer:
 class Wire:
     """
     A whole site over a real book.
+
+    :ivar ticks: the clock of the counts in the log.
     """
 
     clock: Clock
     disk: Disk = field(factory=Disk)
     limits: Limits = field(factory=Limits)
+    has_lane: bool = True
+    ticks: Clock = field(init=False, factory=Clock)
     site: PairingSite = field(init=False)
     watchers: Watchers = field(init=False)
     book: ClusterBook = field(init=False)
@@ -146,6 +160,15 @@ class Wire:
             limits=RequestLimits(),
             request_log=RequestLog(lambda call: call()),
             reactor=self.clock,
+            lane=self._lane(store, waiting) if self.has_lane else None,
+        )
+
+    def _lane(self, store: MemoryStore, waiting: Waiting) -> Lane:
+        return Lane(
+            store=store,
+            waiting=waiting,
+            counts=RequestCounts(self.ticks),
+            dates=Dates(self.clock.seconds),
         )
 
     def changed(self, pin: str) -> None:

@@ -1,0 +1,288 @@
+"""
+The fast lane: the request that nearly all traffic is, by the shortest way.
+
+A GET of a key, waiting or not, or a POST of one, that came whole in one piece while
+nothing else was pending on its connection is answered from here, without Klein, a
+request object or a coroutine. All else goes the ordinary way, and finds the connection
+as if there were no other. What the answer says is the same on both ways, and comes
+from the same functions.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from attrs import define
+from klein import Response
+from twisted.internet import tcp, unix
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from cvmpair.core.errors import (
+    ClusterNotFound,
+    KeyNotFound,
+    PairingError,
+    Stopping,
+)
+from cvmpair.core.model import Key
+from cvmpair.core.packing import Packed
+from cvmpair.core.watchers import Place, Question
+from cvmpair.stores.protocol import ClusterStore
+from cvmpair.web.api import CLUSTERS, KEY, KEYS
+from cvmpair.web.bodies import read_body
+from cvmpair.web.channel import PairingChannel
+from cvmpair.web.errors import InternalError, RequestError
+from cvmpair.web.fields import key_fields
+from cvmpair.web.message import Dates, message
+from cvmpair.web.problems import log_defect, problem
+from cvmpair.web.reading import KeyReading, answer_key
+from cvmpair.web.recognition import KeyRequest, recognise
+from cvmpair.web.rendering import answer_new_key
+from cvmpair.web.request_log import Kind, RequestCounts
+from cvmpair.web.waiting import Waiting, applied
+
+_GET: Final[Kind] = ("GET", KEY)
+_POST: Final[Kind] = ("POST", KEYS)
+
+
+@define(eq=False, kw_only=True)
+class Lane:
+    """
+    What the connections of a site share.
+    """
+
+    store: ClusterStore
+    waiting: Waiting
+    counts: RequestCounts
+    dates: Dates
+
+
+class LaneChannel(PairingChannel):
+    """
+    A connection with a fast lane; while a GET waits, also a
+    :class:`~cvmpair.core.watchers.Waiter`.
+
+    Its factory is a :class:`~cvmpair.web.site.PairingSite` with a :class:`Lane`.
+    """
+
+    site: Any
+    # Whether the next byte begins a request.
+    _between = True
+    # The request of the lane whose answer is held.
+    _held: KeyRequest | None = None
+    _place: Place | None = None
+    # Whether what is written goes to a socket as it is.
+    _plain = False
+
+    def connectionMade(self) -> None:
+        # Exactly these: what wraps a transport, as TLS does, may pass all that it does
+        # not know on to what it wraps.
+        self._plain = type(self.transport) in (tcp.Server, unix.Server)
+        super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        if not (
+            self._between
+            and not self._handlingRequest
+            and not self._buffer
+            and not self._refused
+            and not self._busyReceiving
+            and not self.transport.disconnecting
+            and (request := recognise(data)) is not None
+            and self._take(request)
+        ):
+            super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        self._between = False
+        super().lineReceived(line)
+
+    def allContentReceived(self) -> None:
+        self._between = True
+        super().allContentReceived()
+
+    def timeoutConnection(self) -> None:
+        if self._held is not None:
+            # It is the client who waits.
+            self.setTimeout(self.factory.timeOut)
+        else:
+            super().timeoutConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._held is not None:
+            kind = _POST if self._held.name is None else _GET
+            self.site.lane.counts.add(kind, "aborted")
+            self._held = None
+        if self._place is not None:
+            self.site.lane.waiting.watchers.leave(self._place)
+            self._place = None
+        super().connectionLost(reason)
+
+    def told(self, packed: Packed | None) -> None:
+        """
+        Answer with the news that were waited for.
+        """
+        self._conclude(lambda request: self._read(request, packed))
+
+    def timed_out(self) -> None:
+        """
+        Answer with what is so now.
+        """
+        self._place = None
+        if self._held is not None:
+            state = Deferred.fromCoroutine(self.site.lane.store.read(self._held.pin))
+            state.addCallbacks(self.told, self._failed)
+
+    def sent_away(self) -> None:
+        """
+        Answer that the service stops.
+        """
+        self._conclude(partial(_refusal, Stopping(), KEY))
+
+    def _failed(self, failure: Failure) -> None:
+        self._conclude(partial(_refusal, failure.value, KEY))
+
+    def _take(self, request: KeyRequest) -> bool:
+        lane: Lane = self.site.lane
+        if request.name is None:
+            return self._post(request)
+        try:
+            settled = lane.store.is_settled(request.pin)
+            packed = lane.store.packed(request.pin)
+        except Exception:
+            # The ordinary way will meet it too, and knows what to do.
+            return False
+        if seconds := request.fields.wait and lane.waiting.granted(request.fields.wait):
+            question = _reading(request, request.name).question
+            if not settled or not question.is_news(packed):
+                self._wait(request, question, seconds)
+                return True
+        elif not settled:
+            return False
+        self._begin(request)
+        self._answer(_GET, self._read(request, packed))
+        return True
+
+    def _wait(self, request: KeyRequest, question: Question, seconds: int) -> None:
+        lane: Lane = self.site.lane
+        self._begin(request)
+        # In the same turn as the look before, so nothing can be missed.
+        try:
+            self._place = lane.waiting.watchers.wait(question, seconds, self)
+        except PairingError as error:
+            self._answer(_GET, _refusal(error, KEY, request))
+        else:
+            self._hold(request)
+            self.setTimeout(None)
+
+    def _read(self, request: KeyRequest, packed: Packed | None) -> Response:
+        waiting: Waiting = self.site.lane.waiting
+        fields, name = request.fields, request.name or ""
+        try:
+            if not fields.wait:
+                return answer_key(packed, name, fields.media_type, fields.condition)
+            response = waiting.answer_once(_reading(request, name), packed)
+        except (ClusterNotFound, KeyNotFound) as error:
+            response = problem(error, fields.accept)
+        except Exception as error:
+            return _refusal(error, KEY, request)
+        seconds = waiting.granted(fields.wait)
+        return applied(response, seconds) if seconds else response
+
+    def _post(self, request: KeyRequest) -> bool:
+        if request.fields.length > self.limits.body_size:
+            return False
+        store: ClusterStore = self.site.lane.store
+        self._begin(request)
+        self._hold(request)
+        try:
+            key = key_fields(read_body(request.fields.content_type, request.body))
+            store.add_key_and_tell(request.pin, key["key"], key["value"], self._added)
+        except Exception as error:
+            self._conclude(partial(_refusal, error, KEYS))
+        return True
+
+    def _added(self, outcome: Key | PairingError) -> None:
+        if isinstance(outcome, Key):
+            self._conclude(
+                lambda request: answer_new_key(
+                    outcome, f"{CLUSTERS}/{request.pin}/keys"
+                )
+            )
+        else:
+            self._conclude(partial(_refusal, outcome, KEYS))
+
+    def _begin(self, request: KeyRequest) -> None:
+        self.resetTimeout()
+        self._arrived()
+        if request.fields.closing:
+            self.persistent = False
+
+    def _hold(self, request: KeyRequest) -> None:
+        # As Twisted does it while a request is being handled: what comes meanwhile is
+        # kept, up to a limit, and taken up afterwards.
+        self._held = request
+        self._handlingRequest = True
+        self.setRawMode()
+
+    def _conclude(self, answer: Callable[[KeyRequest], Response]) -> None:
+        request, self._held, self._place = self._held, None, None
+        if request is None:
+            return
+        # Whoever calls has others to tell.
+        try:
+            self._answer(_POST if request.name is None else _GET, answer(request))
+            if self.persistent:
+                self._go_on()
+        except Exception as error:
+            log_defect(Failure(error), KEY)
+            self.transport.abortConnection()
+
+    def _go_on(self) -> None:
+        self.setTimeout(self.factory.timeOut)
+        self._handlingRequest = False
+        if not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+        data = b"".join(self._dataBuffer)
+        self._dataBuffer = []
+        self.setLineMode(data)
+
+    def _answer(self, kind: Kind, response: Response) -> None:
+        lane: Lane = self.site.lane
+        closing = not self.persistent
+        self._send(message(response, lane.dates.now(), closing=closing))
+        lane.counts.add(kind, response.code)
+        if closing:
+            # Nothing that still comes is a request.
+            self._handlingRequest = True
+            self.setRawMode()
+            self.loseConnection()
+
+    def _send(self, data: bytes) -> None:
+        transport = self.transport
+        # Nearly always the kernel takes it all, here and now. To have the reactor do
+        # it costs two more system calls and another turn.
+        if self._plain and not (transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001
+            sent = transport.writeSomeData(data)
+            # What is wrong will be met again by the reactor, which knows what to do.
+            data = data[sent:] if isinstance(sent, int) else data
+        if data:
+            transport.write(data)
+
+
+def _reading(request: KeyRequest, name: str) -> KeyReading:
+    fields = request.fields
+    return KeyReading(
+        pin=request.pin,
+        name=name,
+        media_type=fields.media_type,
+        condition=fields.condition,
+    )
+
+
+def _refusal(error: BaseException | None, route: str, request: KeyRequest) -> Response:
+    if not isinstance(error, PairingError | RequestError):
+        log_defect(Failure(error), route)
+        error = InternalError()
+    return problem(error, request.fields.accept)
