@@ -2,16 +2,18 @@
 # make test   every test that CI runs        make check   lint, types, changelog
 # make bench  speed and size beside peers    make ledger CYCLES=1000
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
+# make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
 PYTHON ?= python3
 CYCLES ?= 1000
 N ?= 120000
+ROUNDS ?= 1000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench soak ledger clean test-packages
+.PHONY: run test check bench soak ledger races clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -35,6 +37,10 @@ soak: .venv/installed-test
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
+
+races: .venv/installed-test
+	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \
+	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \

@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     except AgentError as error:
         say(str(error))
         code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read standard output has gone, and knows why.
+        code = 1
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
@@ -58,7 +61,8 @@ def write(text: str) -> None:
     """
     Write to standard output, what is not UTF-8 as it was.
 
-    :raises AgentError: if that fails.
+    :raises BrokenPipeError: if nobody reads it.
+    :raises AgentError: if it cannot be written for another reason.
     """
     try:
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
@@ -66,6 +70,8 @@ def write(text: str) -> None:
     except OSError as error:
         # Nor is it to be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
         raise AgentError(
             f"Standard output cannot be written: {error.strerror}."
         ) from None

@@ -6,10 +6,11 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import frozen
 
+from cvmpair import __version__
 from cvmpair.core.budget import DELAY, JITTER, TRIES
 from cvmpair_agent.userdata.source import Kind
 
@@ -26,6 +27,9 @@ exit codes:
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_UNKNOWN: Final = re.compile(
+    r"""(invalid choice|ignored explicit argument):? (['"]).*?\2""", re.DOTALL
+)
 _TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smh]?)")
 
 
@@ -62,13 +66,28 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     return Options(**vars(_parser().parse_args(arguments)))
 
 
+class _Parser(argparse.ArgumentParser):
+    """
+    Repeats no word that it does not know: it may be a PIN, and boots are logged.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments"):
+            options = re.findall(r"(?<!\S)--[a-z-]+", message)
+            message = f"unexpected words {' '.join(options)}".rstrip()
+        super().error(_UNKNOWN.sub(r"\1", message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cvmpair-agent",
         description="Pair the machines of a cluster while they boot.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"cvmpair-agent {__version__}"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {
@@ -94,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--root",
             metavar="DIR",
-            type=Path,
+            type=_directory,
             default=Path("/"),
             help="take every path below this directory (default: /)",
         )
@@ -131,7 +150,7 @@ def _add_sources(command: argparse.ArgumentParser) -> None:
     add(
         "--source-order",
         metavar="LIST",
-        type=lambda text: [word.strip() for word in text.split(",") if word.strip()],
+        type=_words,
         help="the sources to look at, by name or kind, with commas between them "
         f"(default: {','.join(kind.value for kind in Kind)})",
     )
@@ -210,6 +229,19 @@ def _add_address(command: argparse.ArgumentParser) -> None:
         choices=["local", "public"],
         help="what the metadata server says: local (default) or public",
     )
+
+
+def _directory(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no directory")
+    return Path(text)
+
+
+def _words(text: str) -> Sequence[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise argparse.ArgumentTypeError("it names no source")
+    return words
 
 
 def _absolute(text: str) -> str:

@@ -74,7 +74,10 @@ def put_address(options: Options, address: str, say: Say) -> None:
     for path in patched.changed:
         say(f"put the address of the master into {path}")
     if not patched.changed:
-        say("no file has the placeholder for the address of the master")
+        say(
+            "no file has a placeholder to replace; what is compressed or in base64 is "
+            "not looked into"
+        )
 
 
 def apply(options: Options, say: Say) -> None:

@@ -18,6 +18,12 @@ TRUE: Final = frozenset({"yes", "on", "true", "1"})
 FALSE: Final = frozenset({"no", "off", "false", "0", ""})
 
 
+KEYS: Final = frozenset({"cvm_cluster_pin", "cvm_cluster_master", "cvm_service_url"})
+"""All there are of ours; the section has others, of CernVM's."""
+
+OUR_PREFIXES: Final = ("cvm_cluster", "cvm_service")
+
+
 class Role(Enum):
     """
     What a machine is in its cluster.
@@ -59,7 +65,17 @@ def cluster_of(section: Section) -> ClusterContext | None:
         pin=pin.value,
         role=_role(section.get("cvm_cluster_master")),
         service_url=url,
-        warnings=section.warnings + warnings,
+        warnings=section.warnings + _misspelt(section) + warnings,
+    )
+
+
+def _misspelt(section: Section) -> tuple[str, ...]:
+    # A master of whom only this tells otherwise is a worker that waits in vain.
+    return tuple(
+        f"Line {entry.line}: there is no key {entry.key}; there are "
+        f"{', '.join(sorted(KEYS))}."
+        for entry in section.entries
+        if entry.key.startswith(OUR_PREFIXES) and entry.key not in KEYS
     )
 
 

@@ -26,9 +26,9 @@ class Service(Protocol):
         Say whether a cluster has this PIN.
         """
 
-    async def key(self, pin: str, name: str) -> str:
+    async def key(self, pin: str, name: str, wait: int = 0) -> str:
         """
-        Return the value of a key.
+        Return the value of a key, which the service may wait for.
         """
 
     async def add_key(self, pin: str, name: str, value: str) -> None:

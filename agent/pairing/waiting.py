@@ -1,13 +1,34 @@
 """
 The worker: to wait for the master.
+
+A service that can wait answers in the moment in which the master is there, and is
+asked again at once if it has waited in vain. Any other is polled.
 """
 
+from random import random
+from typing import Final
+
+from cvmpair.client.errors import RetryLater, WaitedInVain
+from cvmpair.core.backoff import steady
 from cvmpair.core.budget import NotYet
 from cvmpair.core.errors import ClusterNotFound, KeyNotFound
 from cvmpair_agent.context.host import check_host
 from cvmpair_agent.errors import AgentError
 from cvmpair_agent.pairing.asking import Asking
 from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, Service, check_pin
+
+FIRST_WAIT: Final = 1
+"""The seconds to wait at first, so that people soon see what is waited for."""
+
+WAIT: Final = 50
+"""The seconds to wait from then on; many a proxy gives up after 60."""
+
+PATIENCE: Final = 5
+"""The seconds after which it is believed that a service has waited."""
+
+RECONNECT: Final = (1.0, 3.0)
+"""The seconds after which to come back to a service that let a waiter go, and those
+that chance adds: all of its waiters come back, to one that has only just started."""
 
 
 async def wait_for_master(asking: Asking, service: Service, pin: str) -> str:
@@ -36,13 +57,33 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
     :raises PinGone: if the service does not know the PIN.
     :raises AgentError: as :meth:`Asking.until` does.
     """
+    seconds = FIRST_WAIT
+    reconnect = steady(*RECONNECT, random)
 
     async def once() -> str:
+        nonlocal seconds
+        begun = asking.clock.seconds()
+
+        def waited() -> bool:
+            # Who claims to have waited, but did not, is not asked without a pause.
+            return asking.clock.seconds() - begun >= 0.9 * min(seconds, PATIENCE)
+
         try:
-            return await service.key(pin, key)
-        except (ClusterNotFound, KeyNotFound):
+            return await service.key(pin, key, wait=seconds)
+        except RetryLater as error:
+            if seconds == WAIT and waited():
+                raise NotYet(
+                    f"the service ended the wait: {error.reason}",
+                    pause=next(reconnect),
+                ) from None
+            raise
+        except (ClusterNotFound, KeyNotFound) as error:
+            again = isinstance(error, WaitedInVain) and waited()
             # The original service says the same whether the key or the PIN is unknown.
             await check_pin(service, pin)
-            raise NotYet("the master has not published it yet") from None
+            seconds = WAIT if again else FIRST_WAIT
+            raise NotYet(
+                "the master has not published it yet", pause=0.0 if again else None
+            ) from None
 
     return await asking.until(once, key)

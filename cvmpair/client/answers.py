@@ -37,6 +37,7 @@ NOT_OURS: Final = (
 )
 
 _seconds = re.compile(rb"[0-9]{1,9}").fullmatch
+_waits = re.compile(rb"(?:^|,)\s*wait\s*(?:[=,;]|$)", re.IGNORECASE).search
 
 
 @frozen(kw_only=True)
@@ -46,12 +47,14 @@ class Answer:
 
     :ivar media_type: in lower case, without parameters; empty if it has none.
     :ivar retry_after: the seconds that ``Retry-After`` asks for.
+    :ivar waits: whether the service does what ``Prefer: wait`` asked for (RFC 7240).
     :ivar location: the origin that ``Location`` points to.
     """
 
     status: int
     media_type: str = ""
     retry_after: float | None = None
+    waits: bool = False
     location: str = ""
     body: bytes = field(default=b"", repr=False)
 
@@ -136,6 +139,7 @@ async def read_answer(response: IResponse, url: str) -> Answer:
         status=response.code,
         media_type=content_type.partition(";")[0].strip().lower(),
         retry_after=_retry_after(response),
+        waits=_waits(_header(response, b"Preference-Applied")) is not None,
         location=_origin(_header(response, b"Location"), url),
     )
     body = _Body()
@@ -148,6 +152,7 @@ async def read_answer(response: IResponse, url: str) -> Answer:
         status=answer.status,
         media_type=answer.media_type,
         retry_after=answer.retry_after,
+        waits=answer.waits,
         location=answer.location,
         body=b"".join(body.parts),
     )

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from cvmpair.client.answers import Answer, read_answer
-from cvmpair.client.errors import NoAnswer
+from cvmpair.client.errors import NoAnswer, WaitedInVain
 from cvmpair.client.failures import no_answer
 from cvmpair.core.errors import ClusterNotFound, KeyExists, KeyNotFound
 from cvmpair.core.names import is_pin, key_name
@@ -83,7 +83,8 @@ class PairingClient:
     :class:`~cvmpair.client.errors.Untrusted` if it does not.
 
     :ivar base_url: where the service is; what precedes ``/api/v1``.
-    :ivar timeout: the seconds that an exchange may take as a whole.
+    :ivar timeout: the seconds that an exchange may take as a whole, without those
+        that the service may wait.
     """
 
     base_url: str = field(converter=_without_slash)
@@ -135,18 +136,24 @@ class PairingClient:
             raise answer.not_ours()
         return True
 
-    async def key(self, pin: str, name: str) -> str:
+    async def key(self, pin: str, name: str, wait: int = 0) -> str:
         """
         Return the value of a key.
 
+        :param wait: the seconds that the service may wait until there is one; not
+            every service does.
+
+        :raises WaitedInVain: if there is none, and the service says that it waits.
         :raises KeyNotFound: if there is none; or no such cluster, for the original
             service answers the same then.
         :raises ClusterNotFound: if the cluster is gone for certain.
         """
-        answer = await self._ask("GET", f"{_cluster(pin)}/keys/{key_name(name)}", TEXT)
+        answer = await self._ask(
+            "GET", f"{_cluster(pin)}/keys/{key_name(name)}", TEXT, wait=wait
+        )
         answer.expect(HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
         if answer.status == HTTPStatus.NOT_FOUND:
-            raise KeyNotFound
+            raise WaitedInVain if answer.waits else KeyNotFound
         if answer.status == HTTPStatus.GONE:
             raise ClusterNotFound
         return answer.line(name)
@@ -177,20 +184,24 @@ class PairingClient:
         path: str,
         accept: str,
         content: Mapping[str, str] | None = None,
+        *,
+        wait: int = 0,
     ) -> Answer:
-        exchange = self._exchange(method, path, accept, content)
+        headers = {"Accept": accept, "User-Agent": "cvmpair"}
+        if wait:
+            headers["Prefer"] = f"wait={wait}"
+        exchange = self._exchange(method, path, headers, content)
         asking = Deferred.fromCoroutine(exchange)
-        return await asking.addTimeout(self.timeout, self.clock, _timed_out)
+        return await asking.addTimeout(self.timeout + wait, self.clock, _timed_out)
 
     async def _exchange(
         self,
         method: str,
         path: str,
-        accept: str,
+        headers: dict[str, str],
         content: Mapping[str, str] | None,
     ) -> Answer:
         url = f"{self.base_url}/api/v1/clusters{path}"
-        headers = {"Accept": accept, "User-Agent": "cvmpair"}
         if content is not None:
             headers["Content-Type"] = JSON
         try:

@@ -5,6 +5,14 @@ What the service says about clusters and keys are the errors of
 :mod:`cvmpair.core.errors`. No text here holds a PIN, a value or the path of a URL.
 """
 
+from cvmpair.core.errors import KeyNotFound
+
+
+class WaitedInVain(KeyNotFound):
+    """
+    There is no such key yet, says a service that has waited for it.
+    """
+
 
 class ClientError(Exception):
     """

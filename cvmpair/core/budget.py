@@ -23,12 +23,21 @@ class NotYet(Exception):
 
     :ivar reason: what is still missing, as is shown to people.
     :ivar retry_after: the seconds that the other side wants to be left alone.
+    :ivar pause: the seconds after which to ask again in place of the usual delay,
+        where the other side has done the waiting; that costs no try.
     """
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        retry_after: float | None = None,
+        *,
+        pause: float | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.pause = pause
 
 
 class GaveUp(Exception):

@@ -126,3 +126,22 @@ def test_no_ready_for_the_cluster_before(daemon: Daemon, tmp_path: Path) -> None
     assert [key["key"] for key in keys] == ["master_ip"]
     assert run("apply", words[0]).returncode == 1
     assert PLACEHOLDER in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pair", f"--pin={PIN}"],
+        ["pair", "--pin", PIN],
+        ["pair", PIN],
+        [PIN],
+        ["source", f"--export={PIN}"],
+        ["pair", f"--ip-from-metadata={PIN}"],
+    ],
+    ids=len,
+)
+def test_a_pin_in_the_wrong_place_is_not_repeated(words: list[str]) -> None:
+    ended = run(*words)
+    assert ended.returncode == 2
+    assert b" error: " in ended.stderr
+    assert PIN.encode() not in ended.stderr

@@ -27,7 +27,7 @@ def test_defaults(command: str) -> None:
 def test_all_that_pair_takes() -> None:
     options = parse(
         [
-            *["pair", "--root=/image", "--context-file=/context"],
+            *["pair", "--root=/usr", "--context-file=/context"],
             *["--source-order=disk, ec2,", "--metadata-server=http://127.0.0.1"],
             *["--injected-file=/a", "--injected-file=/b", "--patch=/c", "--patch=/d*"],
             *["--address=10.0.0.1", "--ca-file=ca.pem"],
@@ -36,7 +36,7 @@ def test_all_that_pair_takes() -> None:
     )
     assert options == Options(
         command="pair",
-        root=Path("/image"),
+        root=Path("/usr"),
         context_file=Path("/context"),
         source_order=["disk", "ec2"],
         metadata_server="http://127.0.0.1",

@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest
 from treq.testing import StubTreq
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.client.api import NewCluster, PairingClient
-from cvmpair.client.errors import ClientError, NoAnswer, Refused, RetryLater
+from cvmpair.client.errors import (
+    ClientError,
+    NoAnswer,
+    Refused,
+    RetryLater,
+    WaitedInVain,
+)
 from cvmpair.core.errors import (
     ClusterNotFound,
     KeyExists,
@@ -151,6 +158,50 @@ def test_a_key_in_something_else(clock: Clock, body: bytes) -> None:
         result_of(client_of(treq, clock).key(PIN, "master_ip"))
     assert "URL" in str(caught.value)
     assert_no_secret(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({}, False),
+        ({"Preference-Applied": "wait=60"}, True),
+        ({"Preference-Applied": "respond-async, Wait = 5; sesame"}, True),
+        ({"Preference-Applied": "wait"}, True),
+        ({"Preference-Applied": "waiting=5, return=minimal"}, False),
+    ],
+)
+def test_a_key_that_is_waited_for(
+    clock: Clock, headers: dict[str, str], *, waits: bool
+) -> None:
+    canned = Canned(404, headers=headers)
+    with pytest.raises(KeyNotFound) as caught:
+        result_of(client_of(StubTreq(canned), clock).key(PIN, "master_ip", wait=60))
+    assert (type(caught.value) is WaitedInVain) is waits
+    (request,) = canned.requests
+    assert request.getHeader("Prefer") == "wait=60"
+
+
+def test_an_ordinary_question_says_nothing_of_waiting(clock: Clock) -> None:
+    canned = Canned(404)
+    with pytest.raises(KeyNotFound):
+        result_of(client_of(StubTreq(canned), clock).key(PIN, "master_ip"))
+    assert canned.requests[0].getHeader("Prefer") is None
+
+
+def test_a_wait_is_no_time_out(clock: Clock) -> None:
+    wire = Wire(clock)
+    client = client_of_site(wire)
+    pin = result_of(client.create_cluster()).pin
+    ended: list[object] = []
+    asking = Deferred.fromCoroutine(client.key(pin, "master_ip", wait=60))
+    asking.addBoth(ended.append)
+    for _ in range(59):
+        clock.advance(1)
+        client.http._agent.flush()
+    assert ended == []
+    clock.advance(1)
+    client.http._agent.flush()
+    assert ended[0].check(WaitedInVain)
 
 
 def failure_of(asking: Coroutine[Any, Any, Any]) -> Exception:

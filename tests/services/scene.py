@@ -2,13 +2,14 @@
 A book with a slow backing, and questions to what flushes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.core.book import ClusterBook
+from cvmpair.core.packing import Packed
 from cvmpair.services.snapshotting import Snapshotting
 from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
 
@@ -17,17 +18,20 @@ from tests.services.slow_backing import SlowBacking, make_book, make_snapshottin
 class Scene:
     """
     A book, its backing, and what flushes it.
+
+    :ivar told: the states that could be shown, in their order.
     """
 
     clock: Clock
     interval: float | None = None
     book: ClusterBook = field(factory=make_book)
     backing: SlowBacking = field(factory=SlowBacking)
+    told: list[Mapping[str, Packed | None]] = field(factory=list)
     snapshotting: Snapshotting = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.snapshotting = make_snapshotting(
-            self.book, self.backing, self.clock, self.interval
+            self.book, self.backing, self.clock, self.interval, self.told.append
         )
 
     def change(self, change: Callable[[], object] | None = None) -> str:
@@ -35,8 +39,9 @@ class Scene:
         Make a change, a creation unless it is said which, and return the new PIN.
         """
         done = self.book.create(self.clock.seconds(), 60) if not change else change()
-        self.snapshotting.changed()
-        return getattr(done, "pin", "")
+        pin = getattr(done, "pin", "")
+        self.snapshotting.changed(pin)
+        return pin
 
     def durable_pin(self) -> str:
         pin = self.change()

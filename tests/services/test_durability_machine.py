@@ -1,11 +1,12 @@
 """
-No answer ever reveals a state that is not durable: random changes, reads, expiry
-and failures, with a backing that writes when it likes.
+No answer ever reveals a state that is not durable: random changes, reads, waiters,
+expiry and failures, with a backing that writes when it likes.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from attrs import define, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,12 +27,33 @@ from cvmpair.core.errors import (
     StoreUnavailable,
 )
 from cvmpair.core.model import Cluster
+from cvmpair.core.packing import Packed, unpack
+from cvmpair.core.watchers import Question, Watchers
 from cvmpair.services.snapshotting import LONGEST_DELAY
 from cvmpair.stores.memory import MemoryStore
 from tests.conftest import LogEvents
 from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
 
 LIFETIME = 50.0
+
+
+@define(eq=False)
+class Waiter:
+    """
+    One who waits for a key or a cluster, and when he was told of it.
+    """
+
+    question: Question
+    heard: list[Packed | None] = field(factory=list)
+
+    def told(self, packed: Packed | None) -> None:
+        self.heard.append(packed)
+
+    def timed_out(self) -> None:
+        raise AssertionError("nobody waits for so long")
+
+    def sent_away(self) -> None:
+        raise AssertionError("nothing stops")
 
 
 class Durability(RuleBasedStateMachine):
@@ -44,7 +66,10 @@ class Durability(RuleBasedStateMachine):
         self.clock = Clock()
         self.book = make_book()
         self.backing = SlowBacking()
-        self.snapshotting = make_snapshotting(self.book, self.backing, self.clock)
+        self.watchers = Watchers(clock=self.clock, limit=1000)
+        self.snapshotting = make_snapshotting(
+            self.book, self.backing, self.clock, tell=self.tell
+        )
         self.store = MemoryStore(
             book=self.book,
             durability=self.snapshotting,
@@ -54,6 +79,8 @@ class Durability(RuleBasedStateMachine):
         )
         self.pins: list[str] = []
         self.last_change: dict[str, int] = {}
+        self.expired: set[str] = set()
+        self.waiters: list[Waiter] = []
         self.open_questions = 0
         self.answers = 0
         self.wrong: list[Failure] = []
@@ -105,6 +132,44 @@ class Durability(RuleBasedStateMachine):
             assert failure.check(ClusterNotFound, KeyExists, KeyNotFound)
             self.check_durable(shown)
 
+    def tell(self, clusters: Mapping[str, Packed | None]) -> None:
+        """
+        See that the watchers are told exactly what a restart would find.
+        """
+        try:
+            for pin, packed in clusters.items():
+                self.check_told(pin, packed)
+        except Exception:
+            # An error here would count as one of the backing.
+            self.wrong.append(Failure())
+        self.watchers.tell(clusters)
+
+    def check_told(self, pin: str, packed: Packed | None) -> None:
+        if packed is None:
+            assert pin in self.expired or pin not in self.backing.durable
+        else:
+            assert self.backing.durable[pin] == unpack(pin, packed)
+
+    @invariant()
+    def what_was_told_was_news(self) -> None:
+        for waiter in self.waiters:
+            assert len(waiter.heard) <= 1
+            assert all(map(waiter.question.is_news, waiter.heard))
+
+    @precondition(lambda self: self.pins)
+    @rule(number=numbers, name=st.none() | names, knows=st.booleans())
+    def wait(self, number: int, name: str | None, *, knows: bool) -> None:
+        pin = self.pin(number)
+        # Nobody can know what has not been told yet.
+        known = range(1, self.backing.version + 1) if knows else ()
+        waiter = Waiter(Question(pin=pin, name=name, known=frozenset(known)))
+        packed = self.store.packed(pin)
+        if not self.store.is_settled(pin) or not waiter.question.is_news(packed):
+            self.watchers.wait(waiter.question, 1e9, waiter)
+            self.waiters.append(waiter)
+        elif packed is not None:
+            assert self.backing.durable[pin] == unpack(pin, packed)
+
     @rule()
     def create(self) -> None:
         self.ask("new", self.store.create())
@@ -148,8 +213,9 @@ class Durability(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 20.0]))
     def time_goes_on(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        if self.book.expire(self.clock.seconds(), 100):
-            self.snapshotting.changed()
+        if expired := self.book.expire(self.clock.seconds(), 100):
+            self.expired.update(expired)
+            self.snapshotting.expired(expired)
             for pin in self.pins:
                 # That it expired follows from the time alone.
                 if self.book.pending(pin) == 0:
@@ -189,6 +255,10 @@ class Durability(RuleBasedStateMachine):
         for pin, cluster in self.backing.durable.items():
             assert self.book.cluster(pin) == cluster
         assert len(self.backing.durable) == len(self.book)
+        self.clock.advance(0)
+        for waiter in self.waiters:
+            news = waiter.question.is_news(self.book.packed(waiter.question.pin))
+            assert waiter.heard or not news, "forgotten"
         self.nothing_was_wrong()
 
 

@@ -103,6 +103,25 @@ def test_all_that_was_not_saved_is_written_before_changes_are_taken(
     assert len(take(logged, "recovered")) == 1
 
 
+def test_watchers_wait_until_all_is_saved(scene: Scene, logged: LogEvents) -> None:
+    expired = scene.durable_pin()
+    scene.clock.advance(10)
+    pin = break_down(scene)
+    told = len(scene.told)
+    scene.clock.advance(1)
+    scene.backing.flush()
+    assert scene.told[told:] == []
+    assert not scene.snapshotting.is_settled(pin)
+    # That somebody's time is over can be told all the same.
+    scene.snapshotting.expired(scene.book.expire(61, 1))
+    assert scene.told[told:] == [{expired: None}]
+    recover(scene)
+    (saved,) = scene.told[told + 1 :]
+    assert saved == {expired: None, pin: scene.book.packed(pin)}
+    take(logged, "flush failed")
+    take(logged, "recovered")
+
+
 def test_what_expires_while_all_is_written_comes_after(
     scene: Scene, logged: LogEvents
 ) -> None:

@@ -245,3 +245,51 @@ def test_periodic_flushes_all_at_the_end(periodic: Scene) -> None:
     periodic.backing.flush()
     assert ended == [None]
     assert len(periodic.backing.durable) == 2
+
+
+def test_watchers_are_told_what_is_durable_and_nothing_else(scene: Scene) -> None:
+    pin = scene.change()
+    scene.clock.advance(0)
+    created = scene.book.packed(pin)
+    scene.change(lambda: scene.book.add_key(pin, "sesame", "open"))
+    assert scene.told == []
+    assert not scene.snapshotting.is_settled(pin)
+    scene.backing.go_on()
+    assert scene.told == [{pin: created}]
+    assert not scene.snapshotting.is_settled(pin)
+    scene.backing.flush()
+    assert scene.told[1:] == [{pin: scene.book.packed(pin)}]
+    assert scene.snapshotting.is_settled(pin)
+
+
+def test_watchers_are_told_of_a_deletion(scene: Scene) -> None:
+    pin = scene.durable_pin()
+    scene.change(lambda: scene.book.delete(pin))
+    scene.clock.advance(0)
+    scene.backing.flush()
+    assert scene.told[1:] == [{pin: None}]
+
+
+def test_watchers_are_told_of_expiry_before_it_is_durable(scene: Scene) -> None:
+    pin = scene.durable_pin()
+    scene.snapshotting.expired(scene.book.expire(61, 10))
+    assert scene.told[1:] == [{pin: None}]
+    assert scene.snapshotting.is_settled(pin)
+    scene.clock.advance(0)
+    scene.backing.flush()
+    assert scene.backing.durable == {}
+
+
+def test_watchers_of_a_periodic_store_are_told_at_once(periodic: Scene) -> None:
+    pin = periodic.change()
+    created = periodic.book.packed(pin)
+    periodic.clock.advance(10)
+    periodic.book.add_key(pin, "sesame", "open")
+    periodic.snapshotting.changed(pin)
+    changed = periodic.book.packed(pin)
+    assert periodic.told == [{pin: created}, {pin: changed}]
+    # The flush under way has an older state, which is not told any more.
+    periodic.backing.flush()
+    assert periodic.told == [{pin: created}, {pin: changed}]
+    periodic.clock.advance(10)
+    periodic.backing.flush()

@@ -167,3 +167,12 @@ def test_the_warnings_of_the_section_are_kept() -> None:
 
 def test_the_pin_is_not_in_the_repr() -> None:
     assert PIN not in repr(cluster())
+
+
+def test_a_key_that_is_misspelt_is_named() -> None:
+    (warning,) = cluster("cvm_cluster_mater=yes").warnings
+    assert warning.startswith("Line 3: there is no key cvm_cluster_mater; there are ")
+
+
+def test_keys_of_others_are_none_of_our_business() -> None:
+    assert cluster("cvmfs_branch=x", "cvm_x=y").warnings == ()

@@ -73,19 +73,21 @@ class Flaky:
     A service that a test can hide, and that counts what it is asked.
 
     :ivar fault: is called before each question, and may raise.
+    :ivar waits: whether the service knows how to wait.
     """
 
     client: PairingClient
     fault: Callable[[], None] = lambda: None
+    waits: bool = False
     asked: list[str] = field(factory=list)
 
     async def has_cluster(self, pin: str) -> bool:
         self._ask("has_cluster")
         return await self.client.has_cluster(pin)
 
-    async def key(self, pin: str, name: str) -> str:
+    async def key(self, pin: str, name: str, wait: int = 0) -> str:
         self._ask(f"key {name}")
-        return await self.client.key(pin, name)
+        return await self.client.key(pin, name, wait if self.waits else 0)
 
     async def add_key(self, pin: str, name: str, value: str) -> None:
         self._ask(f"add {name}")
@@ -151,3 +153,12 @@ class Machine:
             if running.over:
                 break
             self.clock.advance(DELAY)
+            self.exchange()
+
+    def exchange(self) -> None:
+        """
+        Have all arrive that was sent.
+        """
+        for _ in range(3):
+            self.service.client.http._agent.flush()
+            self.clock.advance(0)
