@@ -4,6 +4,7 @@
 
 import argparse
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -113,5 +114,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (WrongAnswer, OSError, EOFError) as error:
+    except (WrongAnswer, OSError, EOFError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")

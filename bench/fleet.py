@@ -87,7 +87,8 @@ def _pair(daemon: Server, room: Path, count: int, fleet: Fleet) -> None:
     for file in files:
         if f"echo {ADDRESS}\n" not in file.read_text():
             raise WrongAnswer(f"an agent left {PLACEHOLDER} in its file")
-    # A file gets its name when it is whole, and that changes its status.
+    # A file gets its name when it is whole, and that changes its status. The kernel
+    # stamps it with its last tick, which may be four milliseconds ago.
     fleet.patched.append(max(file.stat().st_ctime for file in files) - begin)
 
 
