@@ -6,12 +6,14 @@ import asyncio
 import gc
 import time
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 from attrs import frozen
 
 from bench import servers, state
 from bench.clients import ask_steadily
+from bench.figures import Figure
+from bench.plan import Plan
 from bench.servers import Server
 
 CREATIONS_A_SECOND = 1000
@@ -21,6 +23,9 @@ CONNECTIONS = 32
 
 PATHS = 10_000
 """For the keys of so many clusters they ask."""
+
+TARGET = 20.0
+"""The milliseconds that 99 of 100 GETs may take at most."""
 
 
 @frozen(kw_only=True)
@@ -40,6 +45,34 @@ class Latency:
         Return the seconds that so many of a hundred GETs took at most.
         """
         return quantiles(self.waits, n=100)[percent - 1]
+
+
+def repeat(plan: Plan) -> list[Figure]:
+    """
+    Measure some times with as many clusters as GETs ask for.
+
+    :raises WrongAnswer: if one answer is not the right one.
+    """
+    turns = [
+        measure(plan.room(f"latency{turn}"), clusters=PATHS, seconds=2 * plan.seconds)
+        for turn in range(plan.repetitions)
+    ]
+    percentiles = {
+        percent: [turn.percentile(percent) * 1000 for turn in turns]
+        for percent in (50, 99)
+    }
+    creations = [turn.creations for turn in turns]
+    return [
+        Figure(
+            f"p99 of GETs while {CREATIONS_A_SECOND:,} clusters a second are created",
+            percentiles[99],
+            "{:.1f} ms",
+            f"{GETS_A_SECOND} GETs a second, their median "
+            f"{median(percentiles[50]):.1f} ms; {median(creations):,.0f} creations",
+            at_most=TARGET,
+            raw={"median, ms": percentiles[50], "creations a second": creations},
+        )
+    ]
 
 
 def measure(

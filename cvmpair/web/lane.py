@@ -214,10 +214,13 @@ class LaneChannel(PairingChannel):
             self._conclude(partial(_refusal, outcome, KEYS))
 
     def _begin(self, request: KeyRequest) -> None:
-        self.resetTimeout()
         self._arrived()
         if request.fields.closing:
             self.persistent = False
+        elif self.timeOut is None:
+            self.setTimeout(self.factory.timeOut)
+        else:
+            self.resetTimeout()
 
     def _hold(self, request: KeyRequest) -> None:
         # As Twisted does it while a request is being handled: what comes meanwhile is

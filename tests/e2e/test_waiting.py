@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -165,7 +166,6 @@ def test_the_daemon_is_stopped(tmp_path: Path) -> None:
 
 
 def test_a_wait_that_ends_is_in_the_log(daemon: Daemon) -> None:
-    # What asks for a key may be counted only.
     path = f"{CLUSTERS}/{daemon.new_pin()}"
     known = daemon.request("GET", path).headers["ETag"]
     headers = {"Prefer": "wait=1", "If-None-Match": known}
@@ -175,6 +175,17 @@ def test_a_wait_that_ends_is_in_the_log(daemon: Daemon) -> None:
     arrived(daemon)
     (line,) = re.findall(r".* status=304 ms=([0-9]+)\.", daemon.log.read_text())
     assert int(line) >= 1000
+
+
+def test_a_wait_for_a_key_is_counted(daemon: Daemon) -> None:
+    path = key_path(daemon.new_pin())
+    answer = daemon.request("GET", path, headers={"Prefer": "wait=1"})
+    assert (answer.status, answer.headers["Preference-Applied"]) == (404, "wait=1")
+    # It is counted, and said within a second.
+    deadline = time.monotonic() + 30
+    while "status_404=1" not in daemon.log.read_text():
+        assert time.monotonic() < deadline, "nothing of it is in the log"
+        time.sleep(0.05)
 
 
 def test_the_kernel_asks_whether_a_waiter_is_still_there(daemon: Daemon) -> None:
