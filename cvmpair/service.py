@@ -39,6 +39,7 @@ from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
 from cvmpair.web.lane import Lane
 from cvmpair.web.message import Dates
+from cvmpair.web.outbox import Outbox
 from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
@@ -152,6 +153,7 @@ class PairingDaemon(Service):
             lane=Lane(
                 store=store,
                 waiting=waiting,
+                outbox=Outbox(lambda call: reactor.callLater(0, call)),
                 counts=RequestCounts(reactor),
                 dates=Dates(reactor.seconds),
             ),

@@ -35,6 +35,7 @@ from cvmpair.web.channel import PairingChannel
 from cvmpair.web.errors import InternalError, RequestError
 from cvmpair.web.fields import key_fields
 from cvmpair.web.message import Dates, message
+from cvmpair.web.outbox import Outbox
 from cvmpair.web.problems import log_defect, problem
 from cvmpair.web.reading import KeyReading, answer_key
 from cvmpair.web.recognition import KeyRequest, recognise
@@ -54,6 +55,7 @@ class Lane:
 
     store: ClusterStore
     waiting: Waiting
+    outbox: Outbox
     counts: RequestCounts
     dates: Dates
 
@@ -256,25 +258,15 @@ class LaneChannel(PairingChannel):
         closing = not self.persistent
         data = message(response, lane.dates.now(), closing=closing)
         lane.counts.add(kind, response.code)
-        if closing:
+        if self._plain:
+            lane.outbox.write(self.transport, data)
+        else:
             self.transport.write(data)
+        if closing:
             # Nothing that still comes is a request.
             self._handlingRequest = True
             self.setRawMode()
             self.loseConnection()
-        else:
-            self._send(data)
-
-    def _send(self, data: bytes) -> None:
-        transport = self.transport
-        # Nearly always the kernel takes it all, here and now. To have the reactor do
-        # it costs two more system calls and another turn.
-        if self._plain and not (transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001
-            sent = transport.writeSomeData(data)
-            # What is wrong will be met again by the reactor, which knows what to do.
-            data = data[sent:] if isinstance(sent, int) else data
-        if data:
-            transport.write(data)
 
 
 def _reading(request: KeyRequest, name: str) -> KeyReading:

@@ -30,6 +30,7 @@ from cvmpair.web.dispatch import Dispatch
 from cvmpair.web.lane import Lane
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.message import Dates
+from cvmpair.web.outbox import Outbox
 from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
@@ -167,6 +168,7 @@ class Wire:
         return Lane(
             store=store,
             waiting=waiting,
+            outbox=Outbox(lambda call: call()),
             counts=RequestCounts(self.ticks),
             dates=Dates(self.clock.seconds),
         )
