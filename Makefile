@@ -1,19 +1,20 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
-# make bench  speed and size beside peers    make ledger CYCLES=1000
-# make soak   memory and descriptors while clusters come and go; N=1000000 for long
+# make bench  speed and size beside peers     make ledger CYCLES=1000
+# make faults                                each system call fails once, not every third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
+# make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
 PYTHON ?= python3
 CYCLES ?= 1000
-N ?= 120000
 ROUNDS ?= 1000
+N ?= 120000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench soak ledger races clean test-packages
+.PHONY: run test check bench soak ledger faults races clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -37,6 +38,9 @@ soak: .venv/installed-test
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
+
+faults: .venv/installed-test test-packages
+	CVMPAIR_FAULT_STRIDE=1 $(BIN)/python -m pytest tests/e2e/test_faults.py
 
 races: .venv/installed-test
 	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \

@@ -21,7 +21,7 @@ from bench.clients import Connection, ask_steadily
 from bench.servers import Expected, Server, WrongAnswer
 
 LIFETIME = 60
-WARM_UP = LIFETIME + 15
+WARM_UP = LIFETIME + 30
 """After so many seconds nothing grows any more."""
 
 ROUND = 5

@@ -52,6 +52,11 @@ class Backing(Protocol):
         Make a batch durable, or raise any error.
         """
 
+    def is_untidy(self) -> bool:
+        """
+        Say whether there is anything to tidy, which does not block.
+        """
+
     def tidy(self) -> None:
         """
         Do what need not be done before an answer goes out.
@@ -219,7 +224,9 @@ class Snapshotting:
         while (self.book.has_changes() or self._mark_wanted) and not self._failure:
             try:
                 await self._write(self.book.take_changes())
-                await self.in_thread(self.backing.tidy)
+                # To go to the thread and back takes as long as to write some rows.
+                if self.backing.is_untidy():
+                    await self.in_thread(self.backing.tidy)
             except Exception as error:
                 self._fail(error)
             if self.interval is not None and not self.book.has_expired():

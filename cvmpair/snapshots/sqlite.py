@@ -187,6 +187,12 @@ class StateFile:
         self.summary = self._durable = summary
         self._pages += 2 + more.pages
 
+    def is_untidy(self) -> bool:
+        """
+        Say whether the log has grown so much that it should be merged.
+        """
+        return self._pages >= CHECKPOINT_PAGES
+
     def tidy(self) -> None:
         """
         Merge the log into the file, once it has grown.
@@ -194,7 +200,7 @@ class StateFile:
         :raises WriteFailed: as for :meth:`write`, although what was written stays
             durable: the log has it.
         """
-        if self._pages >= CHECKPOINT_PAGES:
+        if self.is_untidy():
             self._checkpoint("PASSIVE")
 
     def close(self) -> None:

@@ -65,8 +65,13 @@ class PairingChannel(HTTPChannel):
     _unwanted = 0
 
     def connectionMade(self) -> None:
-        self.limits = self.factory.limits
+        limits = self.limits = self.factory.limits
         self.factory.opened(self)
+        idle = self.timeOut
+        if idle and idle >= max(limits.header_timeout, limits.body_timeout):
+            # The deadlines of the first request are the earlier ones, and many a
+            # connection has no second. Twisted puts the saved one back after it.
+            self.timeOut, self._savedTimeOut = None, idle
         super().connectionMade()
         self._time()
 

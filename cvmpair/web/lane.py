@@ -214,10 +214,13 @@ class LaneChannel(PairingChannel):
             self._conclude(partial(_refusal, outcome, KEYS))
 
     def _begin(self, request: KeyRequest) -> None:
-        self.resetTimeout()
         self._arrived()
         if request.fields.closing:
             self.persistent = False
+        elif self.timeOut is None:
+            self.setTimeout(self.factory.timeOut)
+        else:
+            self.resetTimeout()
 
     def _hold(self, request: KeyRequest) -> None:
         # As Twisted does it while a request is being handled: what comes meanwhile is
@@ -251,13 +254,16 @@ class LaneChannel(PairingChannel):
     def _answer(self, kind: Kind, response: Response) -> None:
         lane: Lane = self.site.lane
         closing = not self.persistent
-        self._send(message(response, lane.dates.now(), closing=closing))
+        data = message(response, lane.dates.now(), closing=closing)
         lane.counts.add(kind, response.code)
         if closing:
+            self.transport.write(data)
             # Nothing that still comes is a request.
             self._handlingRequest = True
             self.setRawMode()
             self.loseConnection()
+        else:
+            self._send(data)
 
     def _send(self, data: bytes) -> None:
         transport = self.transport

@@ -5,6 +5,7 @@ Answers as bytes.
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import chain
 from typing import Final, cast
 
 from klein import Response
@@ -40,15 +41,28 @@ def message(
     :param without_body: whether it is the answer to HEAD.
     """
     headers = cast("Mapping[bytes, bytes]", response.headers)
+    form = _form(len(headers), closing)
+    return form % (
+        protocol,
+        status_line(response.code),
+        date,
+        *chain.from_iterable(headers.items()),
+        b"" if without_body else response.body or b"",
+    )
+
+
+@lru_cache
+def _form(headers: int, closing: bool) -> bytes:  # noqa: FBT001
+    # To fill in one form takes half as long as to join lines.
     lines = [
-        b"%b %b" % (protocol, status_line(response.code)),
+        b"%b %b",
         b"Server: " + version,
-        b"Date: " + date,
-        *[b"%b: %b" % header for header in headers.items()],
+        b"Date: %b",
+        *[b"%b: %b"] * headers,
+        *[b"Connection: close"] * closing,
+        b"",
+        b"%b",
     ]
-    if closing:
-        lines.append(b"Connection: close")
-    lines += (b"", b"" if without_body else response.body or b"")
     return b"\r\n".join(lines)
 
 

@@ -1,5 +1,5 @@
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cvmpair.core.model import Cluster, Key
@@ -43,7 +43,8 @@ def test_round_trip(keys: tuple[Key, ...]) -> None:
         assert find_key(packed, key.name) == key
 
 
-@given(KEYS, NAMES)
+@given(KEYS, NAMES | VALUES)
+@example((Key(name="a", value="b", version=7),), 'a","b')
 def test_a_key_that_is_not_there(keys: tuple[Key, ...], name: str) -> None:
     cluster = evolve(CLUSTER, keys=keys)
     assert find_key(pack(cluster), name) == cluster.find(name)

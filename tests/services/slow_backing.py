@@ -30,6 +30,7 @@ class SlowBacking:
     durable: dict[str, Cluster] = field(factory=dict)
     batches: list[Batch] = field(factory=list)
     marks: list[ClockMark] = field(factory=list)
+    untidy: bool = True
     tidied: int = 0
     broken: Exception | None = None
     half_broken: bool = False
@@ -95,6 +96,9 @@ class SlowBacking:
                 self.durable.pop(pin, None)
             else:
                 self.durable[pin] = unpack(pin, cluster)
+
+    def is_untidy(self) -> bool:
+        return self.untidy
 
     def tidy(self) -> None:
         self.tidied += 1
