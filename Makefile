@@ -1,6 +1,6 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
-# make bench  speed and size beside peers     make ledger CYCLES=1000
+# make bench  speed and size beside peers    make ledger CYCLES=1000
 # make faults                                each system call fails once, not every third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
