@@ -50,6 +50,17 @@ __all__ = ["Options", "makeService"]
 
 FILE_NAME: Final = "cvmpair.db"
 
+BACKLOG: Final = 1024
+"""
+How many connections may wait to be accepted.
+
+Twisted's own number is 50, and of ten thousand waiters that come back together after
+a restart, most would have to try again and again.
+"""
+
+QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
+"""The endpoints that take such a number."""
+
 PATIENCE: Final = 5.0
 """At the end, the seconds that clients have to take the answers they asked for."""
 
@@ -77,8 +88,11 @@ def makeService(options: Options) -> IService:
 def _endpoint(reactor: Any, words: str) -> IStreamServerEndpoint:
     # What a string may lack depends on the plugin that parses it, and so does what
     # that raises.
+    queued = words.partition(":")[0] in QUEUED and ":backlog=" not in words
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, words)
+        endpoint: IStreamServerEndpoint = serverFromString(
+            reactor, f"{words}:backlog={BACKLOG}" if queued else words
+        )
     except Exception as error:
         fail(f"--listen {words!r} is no usable endpoint: {_reason(error)}", 2)
     return endpoint
