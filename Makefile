@@ -1,17 +1,20 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
-# make bench  speed and size, as ratios      make ledger CYCLES=1000
+# make bench  speed and size beside peers    make ledger CYCLES=1000
+# make faults                                each system call fails once, not every third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
+# make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
 
 PYTHON ?= python3
 CYCLES ?= 1000
 ROUNDS ?= 1000
+N ?= 120000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench ledger races clean test-packages
+.PHONY: run test check bench soak ledger faults races clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -26,12 +29,18 @@ check: .venv/installed-test
 	$(BIN)/python -m pytest -q tests/test_house.py
 	@tools/check-changelog $(BIN)/towncrier
 
-bench: .venv/installed-test
-	@tools/need-packages time wrk
-	$(BIN)/python -m bench
+bench: .venv/installed-bench
+	@tools/need-packages time wrk curl etcd-server nginx-light redis-server
+	$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/installed-test
+	$(BIN)/python -m bench.soak --clusters $(N)
 
 ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
+
+faults: .venv/installed-test test-packages
+	CVMPAIR_FAULT_STRIDE=1 $(BIN)/python -m pytest tests/e2e/test_faults.py
 
 races: .venv/installed-test
 	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \
@@ -57,4 +66,8 @@ clean:
 
 .venv/installed-test: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt '.[test]'
+	@touch $@
+
+.venv/installed-bench: .venv/installed-test
+	@$(BIN)/pip install --quiet --constraint constraints.txt '.[bench]'
 	@touch $@

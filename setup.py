@@ -60,6 +60,7 @@ setup(
         "pyfatfs>=1.1,<2",
     ],
     extras_require={
+        "bench": ["matplotlib>=3.10"],
         "test": [
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
@@ -69,6 +70,6 @@ setup(
             "pytest-twisted>=1.14.3",
             "ruff>=0.17",
             "towncrier>=26",
-        ]
+        ],
     },
 )

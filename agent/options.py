@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--root",
             metavar="DIR",
-            type=_directory,
+            type=Path,
             default=Path("/"),
             help="take every path below this directory (default: /)",
         )
@@ -229,12 +229,6 @@ def _add_address(command: argparse.ArgumentParser) -> None:
         choices=["local", "public"],
         help="what the metadata server says: local (default) or public",
     )
-
-
-def _directory(text: str) -> Path:
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no directory")
-    return Path(text)
 
 
 def _words(text: str) -> Sequence[str]:

@@ -1,3 +1,3 @@
 """
-Speed and size of the daemon, side by side with a bare ``twisted.web`` resource.
+Speed and size of the daemon and the agent, side by side with their peers.
 """

@@ -11,15 +11,24 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 from attrs import field, frozen
 
 from bench import servers, state
+from bench.figures import Figure
+from bench.plan import Plan
 from bench.servers import ROOT, WrongAnswer
 
 PLACEHOLDER = "###MASTER_IP_PLACEHOLDER###"
 SCRIPT = Path(__file__).parent / "pair.sh"
 USER_DATA = "var/lib/cloud/instance/user-data.txt"
+
+TARGETS = {"pair": (0.8, 64), "apply": (0.15, None), "source": (0.15, None)}
+"""For each command, the seconds and the MB that it may take."""
+
+TIMES = 2
+"""How often each runs for one repetition of anything else: it is soon over."""
 
 
 @frozen
@@ -36,26 +45,63 @@ class Weight:
     memory: list[float] = field(factory=list)
 
 
-def measure(directory: Path, *, repetitions: int) -> Mapping[str, Weight]:
+def measure(plan: Plan) -> list[Figure]:
     """
     Run each command in turn, again and again.
 
     :raises WrongAnswer: if one does not put the address where it belongs.
     """
-    prepared = state.prepare(directory / "agent", 1)
-    root = directory / "machine"
+    room = plan.room("agent")
+    weights = _weigh(room, TIMES * plan.repetitions)
+    figures = [_duration("`sh` and `curl` pair as a worker", weights["sh"], None)]
+    for name, (seconds, memory) in TARGETS.items():
+        weight = weights[name]
+        figures.append(_duration(f"`cvmpair-agent {name}`", weight, seconds))
+        if memory is not None:
+            figures.append(
+                Figure(
+                    f"largest resident set of `cvmpair-agent {name}`",
+                    weight.memory,
+                    "{:.0f} MB",
+                    at_most=memory,
+                )
+            )
+    return figures
+
+
+def _duration(what: str, weight: Weight, at_most: float | None) -> Figure:
+    return Figure(
+        f"start to end of {what}",
+        weight.seconds,
+        "{:.3f} s",
+        f"{median(weight.memory):.0f} MB",
+        at_most=at_most,
+        raw={"MB": weight.memory},
+    )
+
+
+def context(pin: str, url: str) -> str:
+    """
+    Return the user data of a worker.
+    """
+    return (
+        f"[ucernvm-begin]\ncvm_cluster_pin={pin}\ncvm_service_url={url}\n"
+        f"[ucernvm-end]\necho {PLACEHOLDER}\n"
+    )
+
+
+def _weigh(room: Path, repetitions: int) -> Mapping[str, Weight]:
+    prepared = state.prepare(room / "state", 1)
+    root = room / "machine"
     (root / USER_DATA).parent.mkdir(parents=True)
     address = state.address(0)
     weights: dict[str, Weight] = {}
     with servers.daemon(prepared.directory) as daemon:
         daemon.wait_for(prepared.first_key(0))
-        context = (
-            f"[ucernvm-begin]\ncvm_cluster_pin={prepared.pins[0]}\n"
-            f"cvm_service_url={daemon.url}\n[ucernvm-end]\necho {PLACEHOLDER}\n"
-        )
-        (root / "context").write_text(context)
+        text = context(prepared.pins[0], daemon.url)
+        (root / "context").write_text(text)
         for turn in range(repetitions + 1):
-            for name, (words, prepare) in _commands(root, context).items():
+            for name, (words, prepare) in _commands(root, text).items():
                 prepare()
                 seconds, memory = _run(words, daemon.log)
                 if name != "source" and address not in _user_data(root):
@@ -68,14 +114,14 @@ def measure(directory: Path, *, repetitions: int) -> Mapping[str, Weight]:
 
 
 def _commands(
-    root: Path, context: str
+    root: Path, text: str
 ) -> Mapping[str, tuple[Sequence[str], Callable[[], object]]]:
     agent = [sys.executable, "-m", "cvmpair_agent"]
     here = ["--root", str(root)]
     record = root / "var/lib/cvmpair-agent/pairing.json"
 
     def boot() -> None:
-        (root / USER_DATA).write_text(context)
+        (root / USER_DATA).write_text(text)
 
     def first_boot() -> None:
         boot()

@@ -1,5 +1,5 @@
 """
-The two processes that are compared: the daemon, and a bare resource.
+The processes that are measured: the daemon, and in ``peers.py`` its peers.
 """
 
 import os
@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -33,12 +34,21 @@ class Expected:
     A request and its right answer.
 
     :ivar body: the whole of it, or ``None`` if it cannot be known.
+    :ivar part: what has to be in it.
+    :ivar form: the body of the request, if it has one.
     """
 
     path: str
-    body: str | None
+    body: str | None = None
     method: str = "GET"
     status: int = 200
+    part: str = ""
+    form: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        kind = "application/x-www-form-urlencoded"
+        return {"Content-Type": kind} if self.form else {}
 
 
 @define(eq=False)
@@ -61,6 +71,10 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def _start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.words,
@@ -69,7 +83,6 @@ class Server:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 cwd=self.log.parent,
             )
-        return self
 
     def __exit__(
         self,
@@ -77,38 +90,65 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._kill()
+
+    def _kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def restart(self) -> None:
+        """
+        Kill it as a crash would, and start it again.
+        """
+        self._kill()
+        self._start()
 
     def wait_for(self, expected: Expected) -> None:
         """
         Wait for the first answer, which has to be right.
         """
+        self.wait_until(lambda: self.check(expected) is not None)
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """
+        Wait until it has come so far.
+
+        :param done: tells, or raises OSError as long as the server does not listen.
+
+        :raises WrongAnswer: if the server ends, or takes too long.
+        """
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise WrongAnswer(f"a server ended:\n{self.log.read_text()}")
-            try:
-                self.check(expected)
-            except OSError:
-                time.sleep(0.002)
-            else:
-                return
+            with suppress(OSError):
+                if done():
+                    return
+            time.sleep(0.002)
         raise WrongAnswer(f"no answer in {PATIENCE:g} seconds")
 
-    def check(self, expected: Expected) -> None:
+    def check(self, expected: Expected) -> str:
         """
-        Ask, and compare the answer.
+        Ask, compare the answer, and return its body.
+
+        :raises WrongAnswer: if it is another.
         """
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            connection.request(expected.method, expected.path)
+            connection.request(
+                expected.method, expected.path, expected.form, expected.headers
+            )
             response = connection.getresponse()
             body = response.read().decode()
         finally:
             connection.close()
-        if response.status != expected.status or expected.body not in (None, body):
+        if (
+            response.status != expected.status
+            or expected.body not in (None, body)
+            or expected.part not in body
+        ):
             raise WrongAnswer(f"not {expected} but {response.status} {body!r}")
+        return body
 
     def memory(self) -> float:
         """
@@ -117,6 +157,23 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024 / 1e6
+
+    def connections(self) -> int:
+        """
+        Return how many connections to it are established now.
+        """
+        here = f":{self.port:04X}"
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        return sum(
+            local.endswith(here) and state == "01"
+            for _, local, _, state, *_ in map(str.split, lines)
+        )
+
+    def descriptors(self) -> int:
+        """
+        Return how many files and connections it has open.
+        """
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
     def cpu_seconds(self) -> float:
         """
@@ -127,25 +184,19 @@ class Server:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def daemon(state_dir: Path) -> Server:
+def daemon(state_dir: Path, *options: str) -> Server:
     """
     Return the daemon, as its users run it.
+
+    :param options: more words of its command line.
     """
     port = free_port()
     words = [
         *[str(TWISTD), "-n", "--pidfile=", "cvmpair", "--state-dir", str(state_dir)],
         *["--durability", "synced", "--listen", f"tcp:{port}:interface=127.0.0.1"],
+        *options,
     ]
     return Server(words, port, state_dir.with_suffix(".log"))
-
-
-def bare(text: str, directory: Path) -> Server:
-    """
-    Return a server that has nothing to do but to say ``text``.
-    """
-    port = free_port()
-    words = [sys.executable, "-m", "bench.bare", str(port), text]
-    return Server(words, port, directory / "bare.log")
 
 
 def free_port() -> int:

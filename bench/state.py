@@ -6,6 +6,7 @@ would take it too long.
 """
 
 import time
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -104,6 +105,14 @@ def prepare(directory: Path, count: int) -> Prepared:
             file.tidy()
     file.close()
     return Prepared(directory, pins)
+
+
+@cache
+def shared(directory: Path, count: int) -> Prepared:
+    """
+    Write such a state once for all who only read it.
+    """
+    return prepare(directory / f"clusters{count}", count)
 
 
 def count_kept(directory: Path) -> tuple[int, int]:

@@ -4,6 +4,7 @@ Where the rooms are joined: the daemon as one Twisted service.
 This is the only module that names the reactor.
 """
 
+import gc
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -187,6 +188,10 @@ class PairingDaemon(Service):
         self._expiry.changed()
         self._timekeeping.start()
         self.reactor.callWhenRunning(self._end_well)
+        # What is here now stays until the end. The garbage collector need not go
+        # through it again and again while everybody waits.
+        gc.collect()
+        gc.freeze()
         self._log.info(
             "started version={version} python_twisted={twisted} listen={listen} "
             "state={state} durability={durability} clusters={clusters}",

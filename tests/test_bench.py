@@ -4,62 +4,110 @@
 How fast anything is, is no matter here.
 """
 
+import asyncio
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from bench import load, servers, speed
-from bench.report import Row, table
+from bench import fleet, latency, load, servers, soak, speed
+from bench.clients import ask_steadily
+from bench.figures import Curve, Figure, table
+from bench.peers import bare as bare_server
+from bench.prober import Prober
+from bench.results import plot
 from bench.servers import Expected, Server, WrongAnswer
+from bench.soak import Sample
 
 TEXT = "sesame: 10.0.0.1"
+SMALL = [
+    *["--seconds", "1", "--repetitions", "1", "--clusters", "100"],
+    *["--waiters", "20", "--agents", "2", "--peers", "none", "--no-plot"],
+]
 
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Server]:
-    with servers.bare(TEXT, tmp_path) as server:
+    with bare_server(TEXT, tmp_path) as server:
         server.wait_for(Expected("/", TEXT))
         yield server
 
 
-def test_small_run_prints_the_whole_table(tmp_path: Path) -> None:
-    words = ["--seconds", "1", "--repetitions", "1", "--clusters", "100"]
-    run = subprocess.run(
-        [sys.executable, "-m", "bench", *words, "--large", "120", "--directory", "."],
-        cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(servers.ROOT)},
+def bench(
+    directory: Path, *words: str, path: str = "/usr/bin:/bin"
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *words, "--directory", ".", "--results", "."],
+        cwd=directory,
+        env={"PATH": path, "PYTHONPATH": str(servers.ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_small_run_prints_the_whole_table(tmp_path: Path) -> None:
+    run = bench(tmp_path, *SMALL)
+    parts = ["speed", "waiters", "size", "agent", "growth"]
+    progress = "".join(f"bench: measuring {part}\n" for part in parts)
+    assert (run.returncode, run.stderr) == (0, progress)
     rows = [line for line in run.stdout.splitlines() if line.startswith("| ")]
     measured = [row.split(" | ")[0].removeprefix("| ") for row in rows]
     assert measured == [
         "measured",
         "---",
-        "requests/s of a bare `twisted.web` resource",
-        "GET of a key, ratio to it",
-        "POST of a key, synced, ratio to it",
-        "creation of a cluster, synced, ratio to it",
+        "GET of a key, kept alive: ratio to bare twisted.web",
+        "GET of a key, a new connection each: ratio to bare twisted.web",
+        "POST of a key, synced: ratio to a bare twisted.web's GET",
+        "creation of a cluster, synced: ratio to a bare twisted.web's GET",
+        "p99 of GETs while 1,000 clusters a second are created",
+        "20 waiters on one key: write sent to last answer",
+        "memory for each of 20 waiters",
+        "20 waiters whose daemon is killed: until all wait again",
+        "resident set with 100 clusters of two keys",
+        "start to first answer with 100 clusters of two keys",
+        "GET of a key with 100 clusters of two keys: ratio to a daemon with one",
         "start to end of `sh` and `curl` pair as a worker",
         "start to end of `cvmpair-agent pair`",
         "largest resident set of `cvmpair-agent pair`",
         "start to end of `cvmpair-agent apply`",
         "start to end of `cvmpair-agent source`",
-        "resident set with 100 clusters of two keys",
-        "start to first answer with 100 clusters of two keys",
-        "resident set with 120 clusters of two keys",
-        "start to first answer with 120 clusters of two keys",
+        "`master_ready` sent to the file of one waiting agent patched",
+        "`master_ready` sent to the last of 2 waiting agents' files patched",
     ]
     for row in rows[2:]:
-        assert float(re.findall(r"[\d.]+", row.split(" | ")[1].replace(",", ""))[0]) > 0
+        assert re.match(r"[\d.,]+", row.split(" | ")[1])
     assert "Twisted 26" in run.stdout
-    assert list(tmp_path.iterdir()) == []
+    (file,) = tmp_path.iterdir()
+    kept = json.loads(file.read_text())
+    assert [figure["measured"] for figure in kept["figures"]] == measured[2:]
+    assert all(figure["values"] for figure in kept["figures"])
+    assert kept["about"]["Twisted"].startswith("26")
+    grown = {curve["title"]: list(curve["points"]) for curve in kept["curves"]}
+    assert grown == {
+        "speed with many clusters": ["1", "10", "100"],
+        "start with many clusters": ["1", "10", "100"],
+        "waking many waiters": ["10", "30"],
+    }
+
+
+def test_what_goes_wrong_ends_it_with_one_line(tmp_path: Path) -> None:
+    # Without wrk there is nothing to measure speed with.
+    run = bench(tmp_path, "--only", "size", *SMALL, path="")
+    assert run.returncode == 1
+    assert run.stderr == "bench: [Errno 2] No such file or directory: 'wrk'\n"
+    assert (run.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
+@pytest.mark.parametrize("option", ["--only", "--peers"])
+def test_unknown_parts_and_peers_are_refused(tmp_path: Path, option: str) -> None:
+    run = bench(tmp_path, option, "sesame")
+    assert run.returncode == 2
+    assert f"argument {option}: take some of" in run.stderr
 
 
 def test_refused_requests_end_it(bare: Server) -> None:
@@ -69,8 +117,8 @@ def test_refused_requests_end_it(bare: Server) -> None:
 
 
 def test_scripts_that_fail_end_it(bare: Server) -> None:
-    with pytest.raises(WrongAnswer, match=r"get_key\.lua ended with 1"):
-        load.run(bare, "get_key.lua", "/", 1, "no-such-file")
+    with pytest.raises(WrongAnswer, match=r"get\.lua ended with 1"):
+        load.run(bare, "get.lua", "/", 1, "no-such-file")
 
 
 def test_wrong_body_ends_it(bare: Server) -> None:
@@ -98,15 +146,92 @@ def test_lost_acknowledged_writes_end_it(kept: tuple[int, int]) -> None:
 
 
 def test_table_is_honest() -> None:
-    rows = [
-        Row("too low", [0.3, 0.1, 0.2], "{:.1f}", at_least=0.3),
-        Row("high enough", [0.3], "{:.1f}", at_least=0.3),
-        Row("too much", [601], "{:.0f} MB", at_most=600),
-        Row("little enough", [600], "{:.0f} MB", at_most=600),
+    figures = [
+        Figure("too low", [0.3, 0.1, 0.2], "{:.1f}", at_least=0.3),
+        Figure("high enough", [0.3], "{:.1f}", at_least=0.3),
+        Figure("too much", [601], "{:.0f} MB", at_most=600),
+        Figure("little enough", [600], "{:.0f} MB", at_most=600),
     ]
-    assert table(rows).splitlines()[2:] == [
+    assert table(figures).splitlines()[2:] == [
         "| too low | 0.2 | 0.1 to 0.3 |  | ≥ 0.3 | NO |",
         "| high enough | 0.3 | one run |  | ≥ 0.3 | yes |",
         "| too much | 601 MB | one run |  | ≤ 600 MB | NO |",
         "| little enough | 600 MB | one run |  | ≤ 600 MB | yes |",
     ]
+
+
+def test_latency(tmp_path: Path) -> None:
+    measured = latency.measure(tmp_path, clusters=3, seconds=1, creations_a_second=20)
+    assert len(measured.waits) == latency.GETS_A_SECOND
+    assert 0 < measured.percentile(50) <= measured.percentile(99) <= max(measured.waits)
+    assert 0 < measured.creations <= 20
+
+
+def test_steady_questions_mind_the_status(bare: Server) -> None:
+    with pytest.raises(WrongAnswer, match="not 201"):
+        asyncio.run(
+            ask_steadily(
+                bare,
+                lambda one, _: one.ask("GET", "/", 201),
+                rate=100,
+                seconds=0.1,
+                connections=2,
+            )
+        )
+
+
+def samples(memory: Sequence[float], descriptors: Sequence[int]) -> list[Sample]:
+    """
+    Return samples after the warm-up, and some from before, when there was less.
+    """
+    before = [Sample(seconds=10, created=1, memory=1, descriptors=1)] * 5
+    return before + [
+        Sample(seconds=soak.WARM_UP, created=100, memory=one, descriptors=other)
+        for one, other in zip(memory, descriptors, strict=True)
+    ]
+
+
+def test_soak_is_content_with_what_goes_up_and_down() -> None:
+    told = soak.check(samples([90, 95, 91, 90, 99, 98], [15, 16, 15, 20, 18, 15]))
+    assert told == (
+        "100 clusters came and went: 95.0 MB and then 99.0 MB, "
+        "15 descriptors and then 15"
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "descriptors", "reason"),
+    [
+        ([90, 92, 94, 96, 98, 100], [15] * 6, "memory grows"),
+        ([90] * 6, [15, 16, 17, 18, 19, 20], "descriptors are left open"),
+        ([90] * 2, [15] * 2, "too short"),
+    ],
+)
+def test_soak_finds_what_grows(
+    memory: list[float], descriptors: list[int], reason: str
+) -> None:
+    with pytest.raises(WrongAnswer, match=reason):
+        soak.check(samples(memory, descriptors))
+
+
+def test_another_client_that_is_told_something_else_ends_it(bare: Server) -> None:
+    def probe() -> None:
+        with Prober(bare, Expected("/", "sesame: 10.0.0.2")):
+            pass
+
+    with pytest.raises(WrongAnswer, match="another client"):
+        probe()
+
+
+def test_agents_that_do_not_wait_end_it(bare: Server) -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    with pytest.raises(WrongAnswer, match="only 0 of 1 agents wait"):
+        fleet.wait_until_all_wait(bare, [process])
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="only the benchmark needs it")
+    curves = [Curve("waking", "x", "y", label, {1: [1], 10: [2]}) for label in "ab"]
+    plot(tmp_path / "plot.png", {"cores": "2"}, curves)
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

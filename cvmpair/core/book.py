@@ -39,6 +39,14 @@ Versions that a crash lost are so never given out again for something else. A
 run would need a billion changes to reach the next one.
 """
 
+EXPIRED_AT_ONCE: Final = 5000
+"""
+As many clusters that have expired go into one batch.
+
+A million of them may expire in one second, and to delete them all would take the
+backing so long that others had to wait for seconds until their changes are durable.
+"""
+
 
 @frozen(kw_only=True)
 class Batch:
@@ -80,6 +88,8 @@ class ClusterBook:
         self._clusters: dict[str, Packed] = {}
         self._deadlines = Deadlines()
         self._journal: dict[str, int] = {}
+        # What else the journal would have to say, 0 for each.
+        self._expired: dict[str, int] = {}
         self._version = 0
 
     def __len__(self) -> int:
@@ -94,12 +104,13 @@ class ClusterBook:
 
     def load(self, clusters: Iterable[tuple[str, Packed]]) -> None:
         """
-        Take over what the backing holds, before :meth:`begin_run`.
+        Take over what the backing holds, once, before :meth:`begin_run`.
 
         :param clusters: each PIN with its cluster.
         """
-        for pin, packed in clusters:
-            self._clusters[pin] = packed
+        # Two passes over a million take less time than one that does both.
+        self._clusters.update(clusters)
+        for pin, packed in self._clusters.items():
             self._deadlines.add(pin, deadline_of(packed))
 
     def begin_run(self, version: int) -> None:
@@ -262,7 +273,7 @@ class ClusterBook:
             del self._clusters[pin]
             # Nobody has to wait until this is durable: after a crash the deadline
             # would say the same.
-            self._journal[pin] = 0
+            (self._journal if pin in self._journal else self._expired)[pin] = 0
         return due
 
     def pending(self, pin: str) -> int | None:
@@ -270,25 +281,43 @@ class ClusterBook:
         Return the version that must be durable before anything about this
         cluster may be said, if it changed since :meth:`take_changes`.
         """
-        return self._journal.get(pin)
+        return self._journal.get(pin, self._expired.get(pin))
 
     def has_changes(self) -> bool:
         """
         Say whether :meth:`take_changes` would return any.
         """
-        return bool(self._journal)
+        return bool(self._journal or self._expired)
+
+    def has_expired(self) -> bool:
+        """
+        Say whether :meth:`take_changes` would return clusters that have expired.
+        """
+        return bool(self._expired)
+
+    def forget_expired(self) -> None:
+        """
+        Leave those that have expired to the next run, which finds them in the backing.
+        """
+        self._expired.clear()
 
     def changed_pins(self) -> set[str]:
         """
-        Return the PINs of the clusters that :meth:`take_changes` would return.
+        Return the PINs of the clusters whose changes would be lost now.
         """
         return set(self._journal)
 
     def take_changes(self) -> Batch:
         """
         Return what changed since the last call, and begin a new journal.
+
+        Of those that have expired some may be left for the next call.
         """
         journal, self._journal = self._journal, {}
+        some = min(len(self._expired), EXPIRED_AT_ONCE)
+        journal.update(self._expired.popitem() for _ in range(some))
+        if not self._expired:
+            self._expired = {}  # a dictionary never becomes smaller
         clusters = {pin: self._clusters.get(pin) for pin in journal}
         return Batch(version=self._version, clusters=clusters, journal=journal)
 
@@ -304,5 +333,7 @@ class ClusterBook:
 
     def _put(self, cluster: Cluster) -> Cluster:
         self._clusters[cluster.pin] = pack(cluster)
+        # The PIN may be that of one that has expired.
+        self._expired.pop(cluster.pin, None)
         self._journal[cluster.pin] = cluster.version
         return cluster

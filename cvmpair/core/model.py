@@ -12,11 +12,10 @@ from attrs.validators import ge, instance_of
 
 from cvmpair.core.errors import ConditionFailed
 
-# There may be a million clusters in memory, so the two classes that exist once a
-# cluster or once a key have no room for a weak reference and check no types.
+# These two are made anew for each answer (see packing.py), so they check no types.
 
 
-@frozen(kw_only=True, weakref_slot=False)
+@frozen(kw_only=True)
 class Key:
     """
     One item of the data that a cluster shares.
@@ -29,7 +28,7 @@ class Key:
     version: int
 
 
-@frozen(kw_only=True, weakref_slot=False)
+@frozen(kw_only=True)
 class Cluster:
     """
     The scope that a PIN names.

@@ -7,7 +7,6 @@ The PIN and key name patterns are those that the original service routes.
 import re
 import secrets
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 PIN_LENGTH: Final = 12
@@ -42,20 +41,6 @@ def new_pin(draw: Callable[[int], int] = secrets.randbelow) -> str:
     return pin
 
 
-_shared = lru_cache(maxsize=4096)(str)
-
-
-def share(text: str) -> str:
-    """
-    Return an equal text, the same for all who ask for it of late, if it is short.
-
-    A million clusters have a handful of names, and the value of many keys is
-    ``true``. ``sys.intern()`` would keep each text for ever in some releases of
-    Python 3.12 (https://github.com/python/cpython/issues/113993).
-    """
-    return _shared(text) if len(text) <= MAX_KEY_NAME_LENGTH else text
-
-
 def key_name(text: str) -> str:
     """
     Return ``text`` as a key name, without the white space around it.
@@ -70,7 +55,7 @@ def key_name(text: str) -> str:
             "A key name has 1 to "
             f"{MAX_KEY_NAME_LENGTH} letters, digits, hyphens or underscores."
         )
-    return share(name)
+    return name
 
 
 def key_value(text: str) -> str:
@@ -94,4 +79,4 @@ def key_value(text: str) -> str:
             f"A value has at most {MAX_VALUE_BYTES} bytes of UTF-8; "
             f"this one has {size}."
         )
-    return share(value)
+    return value

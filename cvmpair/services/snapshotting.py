@@ -188,6 +188,8 @@ class Snapshotting:
         Flush what is left; after a failure, try to for a last time.
         """
         self._ending = True
+        # There may be many, and nobody should have to wait for them now.
+        self.book.forget_expired()
         if self._recovery is not None:
             self._recovery.cancel()
         if self._flushing:
@@ -227,7 +229,7 @@ class Snapshotting:
                     await self.in_thread(self.backing.tidy)
             except Exception as error:
                 self._fail(error)
-            if self.interval is not None:
+            if self.interval is not None and not self.book.has_expired():
                 break
         self._rest()
         if self._failure and not self._ending:

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from attrs import define, field, fields
 
-from cvmpair.core.codec import FORMAT, checksum, decode_cluster
+from cvmpair.core.codec import FORMAT, checksums, decode_cluster
 from cvmpair.core.packing import Packed
 from cvmpair.snapshots.errors import (
     StateDamaged,
@@ -28,6 +28,9 @@ from cvmpair.snapshots.wal import check_log
 
 APPLICATION_ID: Final = 0x63766D70
 """``cvmp``, in the header of the file."""
+
+ROWS: Final = 256
+"""As many are read and checked together."""
 
 _UNUSABLE: Final = frozenset(
     {
@@ -145,12 +148,12 @@ class StateReader:
         self, connection: sqlite3.Connection
     ) -> Iterator[tuple[str, Packed]]:
         count = total = 0
-        for pin, record, expected in connection.execute(
-            "SELECT pin, record, checksum FROM clusters"
-        ):
-            if checksum(pin, record) != expected:
+        cursor = connection.execute("SELECT pin, record, checksum FROM clusters")
+        while rows := cursor.fetchmany(ROWS):
+            pins, records, expected = zip(*rows, strict=True)
+            if checksums(pins, records) != list(expected):
                 self._refuse("a cluster does not fit its checksum")
-            yield pin, decode_cluster(record)
-            count, total = count + 1, total + expected
+            yield from zip(pins, map(decode_cluster, records), strict=True)
+            count, total = count + len(rows), total + sum(expected)
         if (count, total % MODULUS) != (self.summary.clusters, self.summary.checksum):
             self._refuse(f"it holds {count} of {self.summary.clusters} clusters")

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from cvmpair.core.codec import checksum, encode_cluster
+from cvmpair.core.codec import checksum
 from cvmpair.core.packing import Packed
 
 ROWS: Final = 64
@@ -45,11 +45,16 @@ def write_clusters(
     Write each cluster as it is now, ``None`` where it is gone.
     """
     count = total = pages = 0
-    changes = iter(clusters.items())
+    # In the order of the file: neighbours share a page.
+    changes = iter(sorted(clusters.items()))
     while some := dict(islice(changes, ROWS)):
         old_count, old_total = _summed(connection, list(some))
-        rows = [_row(pin, packed) for pin, packed in some.items() if packed is not None]
-        gone = [pin for pin, packed in some.items() if packed is None]
+        rows: list[Row] = [
+            (pin, record, checksum(pin, record))
+            for pin, record in some.items()
+            if record is not None
+        ]
+        gone = [pin for pin, record in some.items() if record is None]
         if gone:
             marks = _marks("?", len(gone))
             # Only question marks are put into these statements.
@@ -73,11 +78,6 @@ def _summed(connection: sqlite3.Connection, pins: list[str]) -> tuple[int, int]:
         pins,
     ).fetchone()
     return found
-
-
-def _row(pin: str, packed: Packed) -> Row:
-    record = encode_cluster(packed)
-    return pin, record, checksum(pin, record)
 
 
 def _marks(one: str, count: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cvmpair.core.book import RUN_LENGTH, Batch, ClusterBook
+from cvmpair.core.book import EXPIRED_AT_ONCE, RUN_LENGTH, Batch, ClusterBook
 from cvmpair.core.errors import (
     ClusterNotFound,
     ConditionFailed,
@@ -250,6 +250,47 @@ def test_expire(book: ClusterBook) -> None:
     assert book.next_deadline() == 10
     assert len(book.expire(10.0, at_most=2)) == 1
     assert book.next_deadline() is None
+
+
+def test_those_that_expired_are_written_in_portions() -> None:
+    book = ClusterBook(Limits())
+    count = EXPIRED_AT_ONCE + 2
+    pins = {book.create(now=0.0, lifetime=1.0).pin for _ in range(count)}
+    book.take_changes()
+    assert len(book.expire(1.0, at_most=2 * count)) == count
+    assert all(book.pending(pin) == 0 for pin in pins)
+    assert book.changed_pins() == set()
+    other = book.create(now=1.0, lifetime=1.0)
+    first = book.take_changes()
+    assert len(first.journal) == EXPIRED_AT_ONCE + 1
+    assert first.journal[other.pin] == first.version == other.version
+    assert book.has_changes()
+    assert book.has_expired()
+    second = book.take_changes()
+    assert not book.has_changes()
+    assert first.journal.keys() | second.journal.keys() == {*pins, other.pin}
+    assert {first.clusters[pin] for pin in pins & first.clusters.keys()} == {None}
+
+
+def test_a_pin_may_come_back(book: ClusterBook, pin: str) -> None:
+    book.expire(1000.0, at_most=1)
+    again = ClusterBook(Limits(), lambda: pin)
+    again.create(0.0, 1.0)
+    again.take_changes()
+    again.expire(1.0, at_most=1)
+    version = again.create(2.0, 1.0).version
+    assert again.pending(pin) == version
+    batch = again.take_changes()
+    assert batch.clusters == {pin: pack(again.cluster(pin))}
+    assert batch.journal == {pin: version}
+    assert not again.has_changes()
+
+
+def test_what_expires_before_it_was_written_is_not_left(book: ClusterBook) -> None:
+    pin = book.create(now=0.0, lifetime=1.0).pin
+    book.expire(1.0, at_most=1)
+    book.forget_expired()
+    assert book.take_changes().clusters == {pin: None}
 
 
 def test_versions_go_on_in_the_next_run(book: ClusterBook, pin: str) -> None:

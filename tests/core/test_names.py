@@ -72,17 +72,8 @@ def test_key_names(text: str) -> None:
     assert key_name(text) == text
 
 
-def test_key_names_are_trimmed_and_shared() -> None:
-    first = key_name("  sesame_name\t")
-    second = key_name("\nsesame_name ")
-    assert first == "sesame_name"
-    assert first is second
-
-
-def test_short_values_are_shared_and_long_ones_are_not_kept() -> None:
-    assert key_value("sesame ") is key_value(" sesame")
-    long = "sesame" * MAX_KEY_NAME_LENGTH
-    assert key_value(f"{long} ") is not key_value(f" {long}")
+def test_key_names_are_trimmed() -> None:
+    assert key_name("  sesame_name\t") == "sesame_name"
 
 
 @pytest.mark.parametrize(

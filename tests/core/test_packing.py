@@ -1,11 +1,17 @@
-import gc
-
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cvmpair.core.model import Cluster, Key
-from cvmpair.core.packing import find_key, pack, unpack
+from cvmpair.core.packing import (
+    count_keys,
+    deadline_of,
+    find_key,
+    pack,
+    unpack,
+    version_of,
+    with_key,
+)
 
 FIRST = Key(name="sesame_1", value="sesame_2", version=11)
 SECOND = Key(name="sesame_2", value="sesame_1", version=12)
@@ -13,9 +19,15 @@ CLUSTER = Cluster(
     pin="abcdefghijkl", created=100.0, lifetime=60.5, version=13, keys=(FIRST, SECOND)
 )
 
+NAMES = st.text("abc_-", min_size=1, max_size=3)
+# Values that look like the text around them.
+VALUES = st.text() | st.lists(
+    st.sampled_from(['["', '",', "]", ",", '","', "[", "\\", "a", "b", "7", '"'])
+).map("".join)
 KEYS = st.lists(
-    st.builds(Key, name=st.text(), value=st.text(), version=st.integers()),
+    st.builds(Key, name=NAMES, value=VALUES, version=st.integers(0, 2**62)),
     unique_by=lambda key: key.name,
+    max_size=6,
 ).map(tuple)
 
 
@@ -24,17 +36,30 @@ def test_round_trip(keys: tuple[Key, ...]) -> None:
     cluster = evolve(CLUSTER, keys=keys)
     packed = pack(cluster)
     assert unpack(cluster.pin, packed) == cluster
+    assert count_keys(packed) == len(keys)
+    assert version_of(packed) == cluster.version
+    assert deadline_of(packed) == cluster.deadline
     for key in cluster.keys:
         assert find_key(packed, key.name) == key
+
+
+@given(KEYS, NAMES | VALUES)
+@example((Key(name="a", value="b", version=7),), 'a","b')
+def test_a_key_that_is_not_there(keys: tuple[Key, ...], name: str) -> None:
+    cluster = evolve(CLUSTER, keys=keys)
+    assert find_key(pack(cluster), name) == cluster.find(name)
+
+
+@given(KEYS)
+def test_one_more_key_is_as_if_it_had_always_been_there(keys: tuple[Key, ...]) -> None:
+    packed = pack(evolve(CLUSTER, keys=(), version=1))
+    for count, key in enumerate(keys, 1):
+        packed = with_key(packed, key)
+        cluster = evolve(CLUSTER, keys=keys[:count], version=key.version)
+        assert packed == pack(cluster)
 
 
 def test_only_names_are_looked_at() -> None:
     packed = pack(CLUSTER)
     assert find_key(packed, "sesame_2") == SECOND
     assert find_key(packed, "sesame_3") is None
-
-
-def test_the_garbage_collector_takes_no_interest() -> None:
-    packed = pack(CLUSTER)
-    gc.collect()
-    assert not gc.is_tracked(packed)

@@ -44,6 +44,9 @@ from tests.e2e.tracing import (
 from tests.logs import MARKER, new_log
 from tests.snapshots.states import Files, lay_out, opened
 
+STRIDE = int(os.environ.get("CVMPAIR_FAULT_STRIDE", "3"))
+"""1 for all of them: ``make faults``."""
+
 WARM_UP = 5
 """So many changes take more calls than the start."""
 
@@ -60,11 +63,16 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 def faults_in(calls: Iterable[Call]) -> list[Fault]:
     """
-    Return the failures that these calls may have.
+    Return the failures that these calls may have: of every ``STRIDE``-th call of each
+    kind, and of the last.
     """
+    numbers: dict[str, list[int]] = {}
+    for name, number in sorted({(call.name, call.number) for call in calls}):
+        numbers.setdefault(name, []).append(number)
     return [
         Fault(name, number, error)
-        for name, number in sorted({(call.name, call.number) for call in calls})
+        for name, all_of_it in numbers.items()
+        for number in sorted({*all_of_it[::STRIDE], all_of_it[-1]})
         for error in (("EIO", "ENOSPC") if name == "pwrite64" else ("EIO",))
     ]
 

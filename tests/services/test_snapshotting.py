@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
+from cvmpair.core.book import EXPIRED_AT_ONCE
 from tests.services.scene import Scene
 
 
@@ -158,6 +159,42 @@ def test_the_end_waits_for_what_is_under_way_and_flushes_the_rest(
     assert len(scene.backing.durable) == 2
 
 
+def expire_many(scene: Scene) -> None:
+    """
+    Have as many clusters expire as go into three batches.
+    """
+    for _ in range(2 * EXPIRED_AT_ONCE + 1):
+        scene.book.create(scene.clock.seconds(), 60)
+    scene.change()
+    scene.clock.advance(scene.interval or 0)
+    scene.backing.flush()
+    scene.book.expire(scene.clock.seconds() + 60, at_most=10**6)
+    scene.snapshotting.changed()
+    scene.clock.advance(scene.interval or 0)
+
+
+def test_a_change_waits_for_a_portion_of_those_that_expired(scene: Scene) -> None:
+    expire_many(scene)
+    ended = scene.ask(scene.change())
+    for _ in range(4):  # two writes, each with its tidying
+        scene.backing.go_on()
+    assert ended == ["durable"]
+    assert scene.backing.busy
+    scene.backing.flush()
+    assert len(scene.backing.durable) == 1
+
+
+def test_the_end_does_not_wait_for_those_that_expired(scene: Scene) -> None:
+    expire_many(scene)
+    pin = scene.change()
+    ended = scene.finish()
+    scene.backing.flush()
+    assert ended == [None]
+    assert pin in scene.backing.durable
+    assert len(scene.backing.durable) > EXPIRED_AT_ONCE
+    assert not scene.snapshotting.unsaved()
+
+
 def test_the_end_writes_a_mark(scene: Scene) -> None:
     scene.clock.advance(7)
     ended = scene.finish()
@@ -199,6 +236,14 @@ def test_periodic_writes_a_mark_that_was_wanted_during_a_flush(
     periodic.clock.advance(10)
     periodic.backing.flush()
     assert [mark.book for mark in periodic.backing.marks] == [10, 20]
+
+
+def test_periodic_does_not_leave_those_that_expired_for_later(
+    periodic: Scene,
+) -> None:
+    expire_many(periodic)
+    periodic.backing.flush()
+    assert not periodic.backing.durable
 
 
 def test_periodic_flushes_all_at_the_end(periodic: Scene) -> None:

@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 
+from cvmpair.core.book import Batch
 from cvmpair.snapshots.errors import (
     StateDamaged,
     StateError,
@@ -361,14 +362,21 @@ def test_what_somebody_else_did(
     assert pin_number(1) not in str(error)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        f'["{MARKER}", 1, 1]',
+        f'[1.0,2.0,1,["{MARKER}",1,1]]',
+        # It says the same as one that would do, but a key is not found in it.
+        f'[1.0,2.0,1, ["{MARKER}","one",1]]',
+    ],
+)
 def test_a_record_that_fits_but_makes_no_sense(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Path
+    tmp_path: Path, place: Path, record: str
 ) -> None:
-    monkeypatch.setattr(
-        "cvmpair.snapshots.rows.encode_cluster", lambda _: f'["{MARKER}", 1, 1]'
-    )
     state = opened(lay_out(tmp_path / "odd", {}))
-    state.write(put(1, 1), MARK)
+    odd = {pin_number(0): record}
+    state.write(Batch(version=1, clusters=odd, journal={}), MARK)
     state.close()
     error = refusal(place, files_of(tmp_path / "odd"))
     assert isinstance(error, StateDamaged)

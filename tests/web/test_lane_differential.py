@@ -44,7 +44,7 @@ class Tally(RequestCounts):
 
 def make_wire(*, has_lane: bool, held: bool = False) -> Wire:
     wire = Wire(Clock(), has_lane=has_lane)
-    cluster = (0.0, 86400.0, VERSION, "sesame", "open", VERSION)
+    cluster = f'[0.0,86400.0,{VERSION},["sesame","open",{VERSION}]]'
     wire.book.load([(PIN, cluster)])
     wire.book.begin_run(VERSION)
     wire.book._draw_pin = (f"sesame{number:06}" for number in count()).__next__
