@@ -1,8 +1,8 @@
 """
 The worker: to wait for the master.
 
-A service that can wait answers in the moment in which the master is there, and is
-asked again at once if it has waited in vain. Any other is polled.
+A service that can wait answers in the moment in which the master is there. Its wait
+takes the place of the delay before the next try. Any other service is polled.
 """
 
 from random import random
@@ -19,9 +19,6 @@ from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, Service, chec
 
 FIRST_WAIT: Final = 1
 """The seconds to wait at first, so that people soon see what is waited for."""
-
-WAIT: Final = 50
-"""The seconds to wait from then on; many a proxy gives up after 60."""
 
 PATIENCE: Final = 5
 """The seconds after which it is believed that a service has waited."""
@@ -58,6 +55,7 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
     :raises AgentError: as :meth:`Asking.until` does.
     """
     seconds = FIRST_WAIT
+    waits = asking.delays()
     reconnect = steady(*RECONNECT, random)
 
     async def once() -> str:
@@ -71,7 +69,7 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
         try:
             return await service.key(pin, key, wait=seconds)
         except RetryLater as error:
-            if seconds == WAIT and waited():
+            if seconds > FIRST_WAIT and waited():
                 raise NotYet(
                     f"the service ended the wait: {error.reason}",
                     pause=next(reconnect),
@@ -81,7 +79,9 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
             again = isinstance(error, WaitedInVain) and waited()
             # The original service says the same whether the key or the PIN is unknown.
             await check_pin(service, pin)
-            seconds = WAIT if again else FIRST_WAIT
+            seconds = FIRST_WAIT
+            if again:
+                seconds = max(seconds, round(next(waits, 0.0)))
             raise NotYet(
                 "the master has not published it yet", pause=0.0 if again else None
             ) from None

@@ -24,7 +24,7 @@ class NotYet(Exception):
     :ivar reason: what is still missing, as is shown to people.
     :ivar retry_after: the seconds that the other side wants to be left alone.
     :ivar pause: the seconds after which to ask again in place of the usual delay,
-        where the other side has done the waiting; that costs no try.
+        where the other side has done the waiting.
     """
 
     def __init__(

@@ -116,15 +116,13 @@ class _Core:
         Decide whether to ask again.
         """
         self.last = not_yet
-        if not_yet.pause is None:
-            delay = next(self.delays, None)
-            if delay is None or self.tries == self.budget.tries:
-                inputs.exhaust()
-                return
+        delay = next(self.delays, None)
+        if delay is None or self.tries == self.budget.tries:
+            inputs.exhaust()
+            return
+        pause = not_yet.pause
+        if pause is None:
             pause = max(delay, not_yet.retry_after or 0.0)
-        else:
-            self.tries -= 1
-            pause = not_yet.pause
         left = self.left()
         if left is not None and pause >= left:
             inputs.exhaust()
@@ -261,7 +259,7 @@ def poll(
     Ask until there is an answer, beginning at once.
 
     A ``retry_after`` that is longer than the delay wins; ``pause`` takes the place of
-    both, and of the count of tries. A pause that would last
+    both. A pause that would last
     until the deadline or beyond is not begun, as no try could come after it: then
     it gives up at once, as it does after the last try. A question that hangs is
     cancelled at the deadline.

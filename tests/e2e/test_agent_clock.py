@@ -32,10 +32,10 @@ STEPS = {
 
 WAITS = {
     "tries": ("--tries=2",),
-    # A third try would come after the deadline.
+    # A third try cannot end before the deadline.
     "time": (f"--timeout={2 * DELAY - TOLERANCE}",),
 }
-"""By what bounds it: a wait in vain, of two tries."""
+"""By what bounds it: a wait in vain, of two tries that end."""
 
 Boot = Callable[[str], tuple[VirtualMachine, SteppedClock]]
 
@@ -71,7 +71,7 @@ def test_a_step_changes_no_waiting_time(boot: Boot) -> None:
         ended = waiting.finish()
         assert time.monotonic() - begun > DELAY - TOLERANCE
         assert ended.code == 6
-        found = re.search("master_ready after 2 tries in ([0-9]+) s", ended.reason)
+        found = re.search("master_ready after [23] tries in ([0-9]+) s", ended.reason)
         assert found, ended.reason
         assert int(found[1]) >= int(DELAY - TOLERANCE)
 

@@ -4,6 +4,7 @@ Waiting, on the real daemon.
 
 import http.client
 import os
+import re
 import resource
 import signal
 import socket
@@ -165,6 +166,18 @@ def test_the_daemon_is_stopped(tmp_path: Path) -> None:
 
 
 def test_a_wait_that_ends_is_in_the_log(daemon: Daemon) -> None:
+    path = f"{CLUSTERS}/{daemon.new_pin()}"
+    known = daemon.request("GET", path).headers["ETag"]
+    headers = {"Prefer": "wait=1", "If-None-Match": known}
+    answer = daemon.request("GET", path, headers=headers)
+    assert (answer.status, answer.headers["Preference-Applied"]) == (304, "wait=1")
+    # The log comes after the answer.
+    arrived(daemon)
+    (line,) = re.findall(r".* status=304 ms=([0-9]+)\.", daemon.log.read_text())
+    assert int(line) >= 1000
+
+
+def test_a_wait_for_a_key_is_counted(daemon: Daemon) -> None:
     path = key_path(daemon.new_pin())
     answer = daemon.request("GET", path, headers={"Prefer": "wait=1"})
     assert (answer.status, answer.headers["Preference-Applied"]) == (404, "wait=1")

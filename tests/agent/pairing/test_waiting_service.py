@@ -14,13 +14,13 @@ from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, READY
 from cvmpair_agent.pairing.waiting import (
     FIRST_WAIT,
     RECONNECT,
-    WAIT,
     wait_for_key,
     wait_for_master,
 )
 from tests.agent.pairing.machine import DELAY, Machine, Running, run
 
 ADDRESS = "sesame.example"
+WAIT = int(DELAY)
 
 
 @pytest.fixture
@@ -67,15 +67,15 @@ def test_a_pin_that_goes_is_told_at_once(waiting_machine: Machine) -> None:
     assert machine.clock.seconds() == now
 
 
-def test_waits_cost_no_tries(waiting_machine: Machine) -> None:
+def test_a_wait_is_a_try(waiting_machine: Machine) -> None:
     machine = waiting_machine
-    machine.asking.tries = 2
+    machine.asking.tries = 3
     running = run(wait_for_master(machine.asking, machine.service, machine.pin))
-    pass_seconds(machine, running, 1799)
+    pass_seconds(machine, running, 2 * WAIT)
     assert not running.over
-    pass_seconds(machine, running, 2)
+    pass_seconds(machine, running, 3)
     assert isinstance(running.error, NotInTime)
-    assert "in 30 min 0 s" in str(running.error)
+    assert "after 3 tries in 1 min 1 s" in str(running.error)
 
 
 @define(eq=False)
