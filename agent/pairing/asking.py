@@ -47,6 +47,12 @@ class Asking:
     def __attrs_post_init__(self) -> None:
         self._deadline = self.clock.seconds() + self.seconds
 
+    def left(self) -> float:
+        """
+        Return how many seconds the run has left.
+        """
+        return max(0.0, self._deadline - self.clock.seconds())
+
     async def until(self, ask: Callable[[], Awaitable[T]], what: str) -> T:
         """
         Ask until there is an answer.
@@ -71,7 +77,7 @@ class Asking:
                 clock=self.clock,
                 budget=Budget(
                     tries=self.tries,
-                    seconds=max(0.0, self._deadline - self.clock.seconds()),
+                    seconds=self.left(),
                 ),
                 on_wait=lambda not_yet, *_: self.progress.wait(not_yet.reason),
             )

@@ -20,6 +20,9 @@ from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, Service, chec
 FIRST_WAIT: Final = 1
 """The seconds to wait at first, so that people soon see what is waited for."""
 
+MARGIN: Final = 1
+"""The seconds that the answer has for its way."""
+
 PATIENCE: Final = 5
 """The seconds after which it is believed that a service has waited."""
 
@@ -67,7 +70,9 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
             return asking.clock.seconds() - begun >= 0.9 * min(seconds, PATIENCE)
 
         try:
-            return await service.key(pin, key, wait=seconds)
+            # An answer that comes at the deadline would not be heard any more.
+            wait = max(0, min(seconds, int(asking.left() - MARGIN)))
+            return await service.key(pin, key, wait=wait)
         except RetryLater as error:
             if seconds > FIRST_WAIT and waited():
                 raise NotYet(

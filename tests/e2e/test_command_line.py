@@ -26,6 +26,8 @@ HELP = {
     "max-body-size": ("in bytes", "65536"),
     "header-timeout": ("in seconds", "10s"),
     "body-timeout": ("in seconds", "10s"),
+    "max-wait": ("in seconds", "300s"),
+    "max-waiters": ("requests", "20000"),
 }
 """By option: a word for its unit, and its default."""
 
@@ -40,6 +42,8 @@ BAD = {
     "max-body-size": "64k",
     "header-timeout": "1w",
     "body-timeout": "1e9",
+    "max-wait": "nonsense",
+    "max-waiters": "-1",
 }
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
