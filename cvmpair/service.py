@@ -61,6 +61,9 @@ a restart, most would have to try again and again.
 QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
 """The endpoints that take such a number."""
 
+GC_THRESHOLDS: Final = (20_000, 20, 50)
+"""How many objects more are made before each generation is looked through."""
+
 PATIENCE: Final = 5.0
 """At the end, the seconds that clients have to take the answers they asked for."""
 
@@ -206,6 +209,9 @@ class PairingDaemon(Service):
         # through it again and again while everybody waits.
         gc.collect()
         gc.freeze()
+        # Ten thousand who wait are as many objects again, and to wake them makes more:
+        # by default it would go through all of them several times meanwhile.
+        gc.set_threshold(*GC_THRESHOLDS)
         self._log.info(
             "started version={version} python_twisted={twisted} listen={listen} "
             "state={state} durability={durability} clusters={clusters}",

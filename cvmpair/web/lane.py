@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 from klein import Response
 from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred
@@ -41,7 +41,7 @@ from cvmpair.web.reading import KeyReading, answer_key
 from cvmpair.web.recognition import KeyRequest, recognise
 from cvmpair.web.rendering import answer_new_key
 from cvmpair.web.request_log import Kind, RequestCounts
-from cvmpair.web.waiting import Waiting, applied
+from cvmpair.web.waiting import Waiting
 
 _GET: Final[Kind] = ("GET", KEY)
 _POST: Final[Kind] = ("POST", KEYS)
@@ -58,6 +58,18 @@ class Lane:
     outbox: Outbox
     counts: RequestCounts
     dates: Dates
+    _last: tuple[Response, bytes, bool, bytes] | None = field(init=False, default=None)
+
+    def message(self, response: Response, *, closing: bool) -> bytes:
+        """
+        Return an answer as bytes; those who are told the same get the same.
+        """
+        date, last = self.dates.now(), self._last
+        if last is not None and last[0] is response and last[1:3] == (date, closing):
+            return last[3]
+        data = message(response, date, closing=closing)
+        self._last = (response, date, closing, data)
+        return data
 
 
 class LaneChannel(PairingChannel):
@@ -190,7 +202,7 @@ class LaneChannel(PairingChannel):
         except Exception as error:
             return _refusal(error, KEY, request)
         seconds = waiting.granted(fields.wait)
-        return applied(response, seconds) if seconds else response
+        return waiting.applied_once(response, seconds) if seconds else response
 
     def _post(self, request: KeyRequest) -> bool:
         if request.fields.length > self.limits.body_size:
@@ -256,7 +268,7 @@ class LaneChannel(PairingChannel):
     def _answer(self, kind: Kind, response: Response) -> None:
         lane: Lane = self.site.lane
         closing = not self.persistent
-        data = message(response, lane.dates.now(), closing=closing)
+        data = lane.message(response, closing=closing)
         lane.counts.add(kind, response.code)
         if self._plain:
             lane.outbox.write(self.transport, data)

@@ -56,6 +56,7 @@ class Waiting:
     watchers: Watchers
     max_wait: float
     _rendered: tuple[Reading, Packed, Response] | None = field(init=False, default=None)
+    _applied: tuple[Response, int, Response] | None = field(init=False, default=None)
 
     def seconds(self, request: PairingRequest, reading: Reading) -> int:
         """
@@ -119,6 +120,17 @@ class Waiting:
         if packed is not None:
             self._rendered = (reading, packed, response)
         return response
+
+    def applied_once(self, response: Response, seconds: int) -> Response:
+        """
+        Return what :func:`applied` does, likewise.
+        """
+        last = self._applied
+        if last is not None and last[0] is response and last[1] == seconds:
+            return last[2]
+        result = applied(response, seconds)
+        self._applied = (response, seconds, result)
+        return result
 
 
 def applied(response: Response, seconds: int) -> Response:
