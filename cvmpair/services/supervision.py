@@ -110,7 +110,7 @@ class Supervision:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
                 # It is systemd that may be slow, and the reactor that must not be.
-                manager.setblocking(False)
+                manager.settimeout(0)
                 manager.sendto(message.encode(), name)
         except OSError as error:
             if not self._lost:

@@ -53,7 +53,7 @@ def test_the_manager_is_told(tmp_path: Path, place: str) -> None:
             assert daemon.process is not None
             daemon.process.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED | os.WNOWAIT)
-            manager.setblocking(False)
+            manager.settimeout(0)
             while True:
                 try:
                     manager.recv(4096)

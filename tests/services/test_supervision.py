@@ -27,7 +27,7 @@ class Manager:
 
     def __attrs_post_init__(self) -> None:
         self._end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._end.setblocking(False)
+        self._end.settimeout(0)
         self._end.bind(self.address.replace("@", "\0"))
 
     def close(self) -> None:
