@@ -86,4 +86,7 @@ def test_it_needs_no_more_than_it_is_allowed(tmp_path: Path, certificate: Path) 
         assert daemon.terminate() == 0
     made = set(re.findall(r"(?m)^\d+ +(\w+)\(", trace.read_text()))
     assert {"execve", "fdatasync", "bind", "sendto"} <= made
-    assert made - allowed() == set()
+    # SQLite gives its files away as root only, which the unit's user is not.
+    assert made - allowed() - {"fchown"} == set()
+    # The check bites.
+    assert made - (allowed() - members("@network-io"))
