@@ -5,9 +5,10 @@ This is the only module that names the reactor.
 """
 
 import gc
+import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from cvmpair.options import Options, Settings, fail
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
+from cvmpair.services.supervision import Supervision
 from cvmpair.services.timekeeping import Timekeeping
 from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
 from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
@@ -85,6 +87,7 @@ def makeService(options: Options) -> IService:
         settings=settings,
         endpoints=list(zip(settings.listen, endpoints, strict=True)),
         wall=time.time,
+        environ=os.environ,
     )
 
 
@@ -97,7 +100,10 @@ def _endpoint(reactor: Any, words: str) -> IStreamServerEndpoint:
             reactor, f"{words}:backlog={BACKLOG}" if queued else words
         )
     except Exception as error:
-        fail(f"--listen {words!r} is no usable endpoint: {_reason(error)}", 2)
+        reason = _reason(error)
+        if words.startswith("systemd:") and isinstance(error, LookupError):
+            reason = "systemd passed no such socket; is its socket unit started?"
+        fail(f"--listen {words!r} is no usable endpoint: {reason}", 2)
     return endpoint
 
 
@@ -113,6 +119,7 @@ class PairingDaemon(Service):
 
     :ivar endpoints: where to listen, each with the words that named it.
     :ivar wall: the wall clock, in seconds since the epoch.
+    :ivar environ: the environment, from which is taken what systemd says in it.
     """
 
     _log = Logger()
@@ -121,6 +128,7 @@ class PairingDaemon(Service):
     settings: Settings
     endpoints: Sequence[tuple[str, IStreamServerEndpoint]]
     wall: Callable[[], float]
+    environ: MutableMapping[str, str]
     _ports: list[IListeningPort] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -151,6 +159,9 @@ class PairingDaemon(Service):
             want_mark=self._snapshotting.want_mark,
             needed=lambda: len(self._book) > 0,
         )
+        self._supervision = Supervision.from_environment(
+            self.environ, os.getpid(), clock=reactor, status=self._status
+        )
         store = MemoryStore(
             book=self._book,
             durability=self._snapshotting,
@@ -180,6 +191,11 @@ class PairingDaemon(Service):
         self._snapshotting.changed(pin)
         self._expiry.changed()
 
+    def _status(self) -> str:
+        clusters = f"{len(self._book)} clusters"
+        failure = self._snapshotting.failure
+        return f"{clusters}, read-only: {failure}" if failure else clusters
+
     def privilegedStartService(self) -> None:
         """
         Bind the ports, while the process may still bind low ones.
@@ -205,6 +221,7 @@ class PairingDaemon(Service):
         self._expiry.changed()
         self._timekeeping.start()
         self.reactor.callWhenRunning(self._end_well)
+        self.reactor.callWhenRunning(self._supervision.ready)
         # What is here now stays until the end. The garbage collector need not go
         # through it again and again while everybody waits.
         gc.collect()
@@ -274,6 +291,7 @@ class PairingDaemon(Service):
 
     async def _stop(self) -> None:
         self._log.info("stopping")
+        self._supervision.stopping()
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         self._timekeeping.stop()
@@ -293,4 +311,5 @@ class PairingDaemon(Service):
         except WriteFailed as error:
             self._log.error("state not merged reason={reason!r}", reason=str(error))
         self._lock.release()
+        self._supervision.stop()
         self._log.info("stopped")

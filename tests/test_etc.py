@@ -4,6 +4,7 @@ What is shipped beside the package fits the package.
 
 import re
 import shlex
+import subprocess
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -14,13 +15,18 @@ from cvmpair.options import Options
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 UNIT = ROOT / "etc/systemd/cvmpair.service"
+SOCKET = UNIT.with_name("cvmpair.socket")
+
+
+def read_unit(path: Path) -> RawConfigParser:
+    unit = RawConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read_string(path.read_text())
+    return unit
 
 
 def test_unit_starts_the_daemon_with_options_that_it_knows() -> None:
-    unit = RawConfigParser(strict=False)
-    unit.optionxform = str
-    unit.read_string(UNIT.read_text())
-    service = unit["Service"]
+    service = read_unit(UNIT)["Service"]
     variable, _, endpoint = service["Environment"].partition("=")
     words = shlex.split(
         service["ExecStart"]
@@ -31,6 +37,32 @@ def test_unit_starts_the_daemon_with_options_that_it_knows() -> None:
     options.parseOptions(words[words.index("cvmpair") + 1 :])
     assert options.settings.listen == ("tcp:8080",)
     assert options.settings.state_dir == Path("/var/lib/cvmpair")
+
+
+def security(unit: Path) -> subprocess.CompletedProcess[str]:
+    words = ["security", "--offline=true", "--no-pager", "--threshold=12", unit]
+    return subprocess.run(
+        ["systemd-analyze", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_unit_is_exposed_no_more_than_1_2() -> None:
+    done = security(UNIT)
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
+def test_the_check_of_the_exposure_bites(tmp_path: Path) -> None:
+    unit = tmp_path / UNIT.name
+    unit.write_text(re.sub("(?m)^SystemCallFilter=.*", "", UNIT.read_text()))
+    assert security(unit).returncode != 0
+
+
+def test_the_socket_is_the_one_that_the_drop_in_takes() -> None:
+    name = read_unit(SOCKET)["Socket"]["FileDescriptorName"]
+    drop_in = read_unit(UNIT.with_name("cvmpair.service.d") / "socket.conf")
+    assert drop_in["Unit"]["Requires"] == drop_in["Unit"]["After"] == SOCKET.name
+    listen = drop_in["Service"]["Environment"].partition("=")[2]
+    assert listen == f"systemd:domain=INET6:name={name}"
 
 
 def table_rows() -> dict[str, str]:

@@ -98,6 +98,7 @@ RESERVED: dict[str, set[str]] = {
     "treq": {"cvmpair.client", "cvmpair_agent.userdata"},
     "os": {
         "cvmpair.cli",
+        "cvmpair.service",
         "cvmpair.snapshots",
         "cvmpair_agent.disks",
         "cvmpair_agent.files",

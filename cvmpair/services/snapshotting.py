@@ -101,6 +101,13 @@ class Snapshotting:
     _waiting: list[tuple[int, Tell]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
 
+    @property
+    def failure(self) -> str:
+        """
+        Why nothing can be saved at the moment; empty if all is well.
+        """
+        return self._failure
+
     def check_writable(self) -> None:
         """
         Let a change begin, or not.

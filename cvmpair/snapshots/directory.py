@@ -4,10 +4,11 @@ The state directory: private to its user, and for one daemon at a time.
 
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
-from cvmpair.snapshots.errors import StateLocked, StateUnusable
+from cvmpair.snapshots.errors import StateExposed, StateLocked, StateUnusable
 
 
 def sync_directory(path: Path) -> None:
@@ -23,9 +24,10 @@ def sync_directory(path: Path) -> None:
 
 def prepare_directory(path: Path) -> None:
     """
-    Create the directory, readable for its owner only, unless it exists.
+    Create the directory, for its owner only, unless it exists and is such.
 
-    :raises StateUnusable: if that fails.
+    :raises StateExposed: if it, or a file in it, is open to others.
+    :raises StateUnusable: if anything else is wrong with it.
     """
     try:
         missing = [place for place in (path, *path.parents) if not place.exists()]
@@ -33,8 +35,18 @@ def prepare_directory(path: Path) -> None:
             path.mkdir(mode=0o700, parents=True)
         for place in missing:
             sync_directory(place.parent)
+        _check_private(path, 0o700)
+        for entry in sorted(path.iterdir()):
+            if entry.is_file():
+                _check_private(entry, 0o600)
     except OSError as error:
         raise StateUnusable(path, error.strerror or str(error)) from None
+
+
+def _check_private(path: Path, right: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise StateExposed(path, mode, right)
 
 
 class DirectoryLock:

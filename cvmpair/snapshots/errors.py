@@ -2,6 +2,7 @@
 Why a state directory cannot be used, said to the operator.
 """
 
+import shlex
 from pathlib import Path
 
 
@@ -21,6 +22,20 @@ class StateLocked(StateError):
         super().__init__(
             f"the state directory {directory} is in use by another daemon{who}; "
             "stop that one, or name another directory with --state-dir"
+        )
+
+
+class StateExposed(StateError):
+    """
+    Others than the owner may use the directory, or a file in it.
+    """
+
+    def __init__(self, path: Path, mode: int, right: int) -> None:
+        kind = "directory" if path.is_dir() else "file"
+        super().__init__(
+            f"the state {kind} {path} is open to other users (mode {mode:04o}), and "
+            f"what is in it is secret; close it with: "
+            f"chmod {right:04o} {shlex.quote(str(path))}"
         )
 
 

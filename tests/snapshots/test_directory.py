@@ -12,7 +12,7 @@ import pytest
 
 from cvmpair.snapshots import directory as module
 from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
-from cvmpair.snapshots.errors import StateLocked, StateUnusable
+from cvmpair.snapshots.errors import StateExposed, StateLocked, StateUnusable
 
 
 def mode_of(path: Path) -> int:
@@ -45,12 +45,41 @@ def test_every_new_level_is_made_durable(tmp_path: Path, synced: list[Path]) -> 
 
 
 def test_an_old_directory_is_left_as_it_is(tmp_path: Path, synced: list[Path]) -> None:
-    tmp_path.chmod(0o750)
-    (tmp_path / "file").touch()
+    (tmp_path / "file").touch(0o600)
     prepare_directory(tmp_path)
-    assert mode_of(tmp_path) == 0o750
+    assert mode_of(tmp_path) == 0o700
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert synced == []
+
+
+@pytest.mark.parametrize("mode", [0o740, 0o720, 0o710, 0o704, 0o702, 0o701, 0o777])
+def test_a_directory_that_is_open_is_refused(tmp_path: Path, mode: int) -> None:
+    state = tmp_path / "the state"
+    state.mkdir()
+    state.chmod(mode)
+    with pytest.raises(StateExposed) as refused:
+        prepare_directory(state)
+    assert f"directory {state} is open to other users (mode {mode:04o})" in str(
+        refused.value
+    )
+    assert mode_of(state) == mode
+    # What it says to do helps.
+    subprocess.run(str(refused.value).partition("with: ")[2], shell=True, check=True)
+    prepare_directory(state)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602, 0o666])
+@pytest.mark.parametrize("name", ["cvmpair.db", "cvmpair.db-wal", "cvmpair.db.bak"])
+def test_a_file_that_is_open_is_refused(tmp_path: Path, name: str, mode: int) -> None:
+    (tmp_path / "lock").touch(0o600)
+    (tmp_path / name).touch()
+    (tmp_path / name).chmod(mode)
+    with pytest.raises(StateExposed) as refused:
+        prepare_directory(tmp_path)
+    assert f"file {tmp_path / name} is open" in str(refused.value)
+    subprocess.run(str(refused.value).partition("with: ")[2], shell=True, check=True)
+    assert mode_of(tmp_path / name) == 0o600
+    prepare_directory(tmp_path)
 
 
 def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
