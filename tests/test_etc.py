@@ -41,7 +41,11 @@ def table_rows() -> dict[str, str]:
 
 def test_readme_has_every_option_with_its_default() -> None:
     defaults = {name: default for name, _, default, _ in Options.optParameters}
-    assert table_rows() == {"listen": "tcp:8080:interface=127.0.0.1", **defaults}
+    assert table_rows() == {
+        "listen": "tcp:8080:interface=127.0.0.1",
+        "admin-listen": "nowhere",
+        **defaults,
+    }
 
 
 @pytest.mark.parametrize(
