@@ -54,6 +54,8 @@ setup(
         "treq>=26.7",
         "attrs>=25.1",
         "zope-interface>=8",
+        # The figures of --admin-listen, as Prometheus reads them; needs nothing else.
+        "prometheus-client>=0.22,<1",
         # The agent reads disks by these. Of pyfatfs only PyFat.py is imported: the rest
         # needs fs, which does not work without setuptools < 82 (pkg_resources).
         "pycdlib>=1.22,<2",
@@ -66,6 +68,7 @@ setup(
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
             "playwright>=1.65",
+            "pyyaml>=6",
             "pytest>=9",
             "pytest-twisted>=1.14.3",
             "ruff>=0.17",

@@ -27,6 +27,7 @@ class Settings:
     What the daemon is to do.
 
     :ivar listen: endpoint strings of Twisted.
+    :ivar admin_listen: those of the administration.
     :ivar flush_interval: the seconds between two snapshots, or ``None`` to hold
         back every answer until it is durable.
     :ivar pin_lifetime: in seconds.
@@ -35,6 +36,7 @@ class Settings:
     """
 
     listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
+    admin_listen: tuple[str, ...] = ()
     state_dir: Path
     flush_interval: float | None = None
     pin_lifetime: float = 86400.0
@@ -221,7 +223,9 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["listen"] = []
-        self.docs["listen"] = " ".join(self.docs["listen"].split())
+        self["admin-listen"] = []
+        for name in "listen", "admin-listen":
+            self.docs[name] = " ".join(self.docs[name].split())
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -230,6 +234,13 @@ class Options(usage.Options):
         tls:DIRECTORY:port=8443. [default: tcp:8080:interface=127.0.0.1]
         """
         self["listen"].append(endpoint)
+
+    def opt_admin_listen(self, endpoint: str) -> None:
+        """
+        Where to answer /livez, /readyz and /metrics, as an endpoint string of
+        Twisted; may be given more than once. [default: nowhere]
+        """
+        self["admin-listen"].append(endpoint)
 
     def opt_version(self) -> NoReturn:
         """
@@ -261,6 +272,7 @@ class Options(usage.Options):
         periodic = values["durability"] == "periodic"
         self.settings = Settings(
             listen=tuple(self["listen"]) or (DEFAULT_ENDPOINT,),
+            admin_listen=tuple(self["admin-listen"]),
             state_dir=values["state-dir"],
             flush_interval=values["snapshot-interval"] if periodic else None,
             pin_lifetime=values["pin-lifetime"],

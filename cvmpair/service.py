@@ -5,6 +5,7 @@ This is the only module that names the reactor.
 """
 
 import gc
+import math
 import os
 import signal
 import time
@@ -37,10 +38,12 @@ from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
 from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
+from cvmpair.web.admin import Admin
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
 from cvmpair.web.lane import Lane
 from cvmpair.web.message import Dates
+from cvmpair.web.metrics import Metrics
 from cvmpair.web.outbox import Outbox
 from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestCounts, RequestLog
@@ -81,17 +84,24 @@ def makeService(options: Options) -> IService:
     # (https://github.com/twisted/twisted/issues/2424).
     clock.seconds = time.monotonic
     settings = options.settings
-    endpoints = [_endpoint(clock, words) for words in settings.listen]
     return PairingDaemon(
         reactor=clock,
         settings=settings,
-        endpoints=list(zip(settings.listen, endpoints, strict=True)),
+        endpoints=_endpoints(clock, "--listen", settings.listen),
+        admin_endpoints=_endpoints(clock, "--admin-listen", settings.admin_listen),
         wall=time.time,
         environ=os.environ,
     )
 
 
-def _endpoint(reactor: Any, words: str) -> IStreamServerEndpoint:
+Endpoints = Sequence[tuple[str, IStreamServerEndpoint]]
+
+
+def _endpoints(reactor: Any, option: str, listen: Sequence[str]) -> Endpoints:
+    return [(words, _endpoint(reactor, option, words)) for words in listen]
+
+
+def _endpoint(reactor: Any, option: str, words: str) -> IStreamServerEndpoint:
     # What a string may lack depends on the plugin that parses it, and so does what
     # that raises.
     queued = words.partition(":")[0] in QUEUED and ":backlog=" not in words
@@ -103,7 +113,7 @@ def _endpoint(reactor: Any, words: str) -> IStreamServerEndpoint:
         reason = _reason(error)
         if words.startswith("systemd:") and isinstance(error, LookupError):
             reason = "systemd passed no such socket; is its socket unit started?"
-        fail(f"--listen {words!r} is no usable endpoint: {reason}", 2)
+        fail(f"{option} {words!r} is no usable endpoint: {reason}", 2)
     return endpoint
 
 
@@ -118,6 +128,7 @@ class PairingDaemon(Service):
     The whole of it.
 
     :ivar endpoints: where to listen, each with the words that named it.
+    :ivar admin_endpoints: likewise, for :class:`~cvmpair.web.admin.Admin`.
     :ivar wall: the wall clock, in seconds since the epoch.
     :ivar environ: the environment, from which is taken what systemd says in it.
     """
@@ -126,7 +137,8 @@ class PairingDaemon(Service):
 
     reactor: Any
     settings: Settings
-    endpoints: Sequence[tuple[str, IStreamServerEndpoint]]
+    endpoints: Endpoints
+    admin_endpoints: Endpoints = ()
     wall: Callable[[], float]
     environ: MutableMapping[str, str]
     _ports: list[IListeningPort] = field(init=False, factory=list)
@@ -137,6 +149,7 @@ class PairingDaemon(Service):
         self._threads = ThreadPool(1, 1, "cvmpair-state")
         self._book = ClusterBook(settings.limits)
         self._timeline = Timeline(reactor.seconds, self.wall)
+        self._metrics = Metrics()
         self._watchers = Watchers(clock=reactor, limit=settings.max_waiters)
         self._snapshotting = Snapshotting(
             book=self._book,
@@ -146,6 +159,7 @@ class PairingDaemon(Service):
             in_thread=lambda call: deferToThreadPool(reactor, self._threads, call),
             interval=settings.flush_interval,
             tell=self._watchers.tell,
+            measured=self._metrics.flushed,
         )
         self._expiry = Expiry(
             book=self._book,
@@ -176,15 +190,51 @@ class PairingDaemon(Service):
         self._site = PairingSite(
             Root(api=Dispatch(api.app), page=Dispatch(Page(store).app)),
             limits=settings.request_limits,
-            request_log=RequestLog(lambda call: reactor.callLater(0, call)),
+            request_log=RequestLog(
+                lambda call: reactor.callLater(0, call), self._metrics.logged
+            ),
             reactor=reactor,
             lane=Lane(
                 store=store,
                 waiting=waiting,
                 outbox=Outbox(lambda call: reactor.callLater(0, call)),
-                counts=RequestCounts(reactor),
+                counts=RequestCounts(reactor, self._metrics.counted),
                 dates=Dates(reactor.seconds),
             ),
+        )
+
+        self._admin_site = self._make_admin_site()
+
+    def _make_admin_site(self) -> PairingSite:
+        book, watchers, timeline = self._book, self._watchers, self._timeline
+        show = self._metrics.gauge
+        show("clusters", "Clusters that there are.", lambda: len(book))
+        show("waiters", "Requests that wait.", lambda: len(watchers))
+        show(
+            "waiters_refused",
+            "Requests since the start that could not wait for --max-waiters.",
+            lambda: watchers.refused,
+        )
+        show(
+            "expiry_lag_seconds",
+            "How long the cluster that is next to expire is overdue.",
+            lambda: max(0.0, timeline.now() - (book.next_deadline() or math.inf)),
+        )
+        show(
+            "read_only",
+            "1 while nothing can be saved, else 0.",
+            self._snapshotting.is_read_only,
+        )
+        admin = Admin(
+            metrics=self._metrics,
+            probe=self._snapshotting.probe,
+            clock=self.reactor,
+        )
+        return PairingSite(
+            Dispatch(admin.app),
+            limits=self.settings.request_limits,
+            request_log=RequestLog(lambda call: self.reactor.callLater(0, call)),
+            reactor=self.reactor,
         )
 
     def _changed(self, pin: str) -> None:
@@ -267,11 +317,15 @@ class PairingDaemon(Service):
     def _bind(self) -> None:
         if self._ports:
             return
-        for words, endpoint in self.endpoints:
+        self._listen("--listen", self.endpoints, self._site)
+        self._listen("--admin-listen", self.admin_endpoints, self._admin_site)
+
+    def _listen(self, option: str, endpoints: Endpoints, site: PairingSite) -> None:
+        for words, endpoint in endpoints:
             failures: list[Failure] = []
-            endpoint.listen(self._site).addCallbacks(self._opened, failures.append)
+            endpoint.listen(site).addCallbacks(self._opened, failures.append)
             for failure in failures:
-                fail(f"--listen {words!r} cannot be used: {_reason(failure.value)}", 1)
+                fail(f"{option} {words!r} cannot be used: {_reason(failure.value)}", 1)
 
     def _opened(self, port: IListeningPort) -> None:
         self._ports.append(port)
@@ -299,6 +353,7 @@ class PairingDaemon(Service):
         self._watchers.stop()
         await self._snapshotting.finish()
         await self._site.wind_up(PATIENCE)
+        await self._admin_site.wind_up(PATIENCE)
         await self._snapshotting.finish()
         if unsaved := self._snapshotting.unsaved():
             self._log.error(

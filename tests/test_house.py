@@ -93,6 +93,7 @@ RESERVED: dict[str, set[str]] = {
     },
     "sqlite3": {"cvmpair.snapshots"},
     "klein": {"cvmpair.web"},
+    "prometheus_client": {"cvmpair.web"},
     "werkzeug": {"cvmpair.web"},
     "twisted.web": {"cvmpair.web", "cvmpair.client", "cvmpair_agent.userdata"},
     "treq": {"cvmpair.client", "cvmpair_agent.userdata"},

@@ -93,6 +93,8 @@ def test_every_option() -> None:
     words = [
         "--listen=tcp:1",
         "--listen=unix:sesame",
+        "--admin-listen=tcp:2",
+        "--admin-listen=unix:admin",
         "--state-dir=/sesame",
         "--durability=periodic",
         "--snapshot-interval=2.5s",
@@ -107,6 +109,7 @@ def test_every_option() -> None:
     ]
     assert settings(*words) == Settings(
         listen=("tcp:1", "unix:sesame"),
+        admin_listen=("tcp:2", "unix:admin"),
         state_dir=Path("/sesame"),
         flush_interval=2.5,
         pin_lifetime=172800.0,

@@ -53,17 +53,21 @@ def test_a_daemon_that_is_not_started_touches_nothing(
     assert not state.exists()
 
 
+@pytest.mark.parametrize("option", ["--listen", "--admin-listen"])
 @pytest.mark.parametrize("words", ["sesame", "tcp:sesame", "ssl:0:privateKey=/sesame"])
 def test_a_bad_endpoint_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    option: str,
 ) -> None:
     from twisted.internet import reactor
 
     monkeypatch.setattr(reactor, "seconds", reactor.seconds)
     options = Options()
-    options.parseOptions([f"--listen={words}"])
+    options.parseOptions([f"{option}={words}"])
     with pytest.raises(SystemExit) as ended:
         service.makeService(options)
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"cvmpair: --listen {words!r} is no usable endpoint: ")
+    assert line.startswith(f"cvmpair: {option} {words!r} is no usable endpoint: ")

@@ -110,6 +110,7 @@ class Watchers:
     All who wait.
 
     :ivar limit: how many may wait at the same time.
+    :ivar refused: how many were refused because of it.
     """
 
     clock: IReactorTime
@@ -122,6 +123,7 @@ class Watchers:
     _turn: IDelayedCall | None = field(init=False, default=None)
     _count: int = field(init=False, default=0)
     _stopped: bool = field(init=False, default=False)
+    refused: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self._wheel = Wheel(clock=self.clock, due=self._time_out)
@@ -142,6 +144,7 @@ class Watchers:
         if self._stopped:
             raise Stopping
         if self._count >= self.limit:
+            self.refused += 1
             raise TooManyWaiters(self.limit, RETRY_AFTER)
         groups = self._groups.setdefault(question.pin, {})
         group = groups.get(question)

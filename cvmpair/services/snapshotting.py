@@ -79,6 +79,8 @@ class Snapshotting:
     :ivar in_thread: runs a blocking call without blocking the reactor.
     :ivar tell: is called with each state that may be shown, in their order: the
         clusters that changed, by PIN, and ``None`` where one is gone.
+    :ivar measured: is called after each flush, with the seconds that it took and how
+        many clusters were in it.
     """
 
     _log = Logger()
@@ -90,6 +92,7 @@ class Snapshotting:
     in_thread: Callable[[Callable[[], None]], Deferred[None]]
     interval: float | None
     tell: Callable[[Mapping[str, Packed | None]], None]
+    measured: Callable[[float, int], None] = lambda *_: None
     _durable: int = field(init=False, default=0)
     _in_flight: Batch | None = field(init=False, default=None)
     _flushing: bool = field(init=False, default=False)
@@ -100,6 +103,33 @@ class Snapshotting:
     _due: IDelayedCall | None = field(init=False, default=None)
     _waiting: list[tuple[int, Tell]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
+    _probes: list[Deferred[None]] = field(init=False, factory=list)
+    _probes_in_flight: list[Deferred[None]] = field(init=False, factory=list)
+
+    def is_read_only(self) -> bool:
+        """
+        Say whether nothing can be saved at the moment.
+        """
+        return bool(self._failure)
+
+    async def probe(self) -> None:
+        """
+        Show that a change could be saved: write the clocks' readings over those that
+        are there, at once, and wait until that is durable.
+
+        It leaves nothing behind, so there is nothing to delete. All that ask while a
+        flush is under way share the next.
+
+        :raises StoreUnavailable: if it is not.
+        """
+        self.check_writable()
+        probed: Deferred[None] = Deferred()
+        self._probes.append(probed)
+        self._mark_wanted = True
+        if self._due is not None:
+            self._due.reset(0)
+        self._flush_soon()
+        await probed
 
     @property
     def failure(self) -> str:
@@ -138,7 +168,8 @@ class Snapshotting:
 
     def _flush_soon(self) -> None:
         if self._due is None and not self._flushing and not self._failure:
-            self._due = self.clock.callLater(self.interval or 0.0, self._begin)
+            delay = 0.0 if self._probes else self.interval or 0.0
+            self._due = self.clock.callLater(delay, self._begin)
 
     def want_mark(self) -> None:
         """
@@ -245,8 +276,11 @@ class Snapshotting:
     async def _write(self, batch: Batch) -> None:
         self._in_flight = batch
         self._mark_wanted = False
+        self._probes_in_flight, self._probes = self._probes, []
         write = partial(self.backing.write, batch, self.timeline.mark())
+        began = self.clock.seconds()
         await self.in_thread(write)
+        self.measured(self.clock.seconds() - began, len(batch.clusters))
         self._durable = batch.version
         self._in_flight = None
         if self.interval is None:
@@ -268,6 +302,11 @@ class Snapshotting:
                 tell(None)
             else:
                 self._waiting.append((version, tell))
+        probes, self._probes_in_flight = self._probes_in_flight, []
+        for probed in probes:
+            # Who asked may have gone.
+            if not probed.called:
+                probed.callback(None)
 
     def _fail(self, error: Exception) -> None:
         self._log.critical(
@@ -281,6 +320,11 @@ class Snapshotting:
         waiting, self._waiting = self._waiting, []
         for _, tell in waiting:
             tell(StoreUnavailable(RETRY_AFTER))
+        probes = self._probes_in_flight + self._probes
+        self._probes_in_flight, self._probes = [], []
+        for probed in probes:
+            if not probed.called:
+                probed.errback(StoreUnavailable(RETRY_AFTER))
 
     def _begin_recovery(self) -> None:
         self._recovery = poll(

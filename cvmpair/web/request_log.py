@@ -3,7 +3,7 @@ The log of requests: one line each.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -25,11 +25,17 @@ class RequestLog:
 
     _log = Logger()
 
-    def __init__(self, later: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self,
+        later: Callable[[Callable[[], None]], object],
+        logged: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None,
+    ) -> None:
         """
         :param later: makes a call in the next turn of the reactor.
+        :param logged: is called with the requests of each event.
         """
         self._later = later
+        self._logged = logged
         self._requests: list[Mapping[str, Any]] = []
 
     def add(
@@ -70,6 +76,7 @@ class RequestLog:
         if requests:
             lines = "\n".join([_LINE.format(**request) for request in requests])
             self._log.info("{lines}", lines=lines, requests=requests)
+            self._logged(requests)
 
 
 Kind = tuple[str, str]
@@ -84,8 +91,16 @@ class RequestCounts:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        counted: Callable[[Mapping[tuple[Kind, object], int]], None] = lambda _: None,
+    ) -> None:
+        """
+        :param counted: is called once a second as well, with the counts.
+        """
         self._clock = clock
+        self._counted = counted
         self._counts: Counter[tuple[Kind, object]] = Counter()
         self._since = 0.0
         self._due: IDelayedCall | None = None
@@ -109,6 +124,7 @@ class RequestCounts:
             self._due.cancel()
         self._due = None
         counts, self._counts = self._counts, Counter()
+        self._counted(counts)
         for method, route in sorted({kind for kind, _ in counts}):
             by_status = {
                 f"status_{status}": count

@@ -28,6 +28,7 @@ HELP = {
     "body-timeout": ("in seconds", "10s"),
     "max-wait": ("in seconds", "300s"),
     "max-waiters": ("requests", "20000"),
+    "admin-listen": ("endpoint", "nowhere"),
 }
 """By option: a word for its unit, and its default."""
 
@@ -44,6 +45,7 @@ BAD = {
     "body-timeout": "1e9",
     "max-wait": "nonsense",
     "max-waiters": "-1",
+    "admin-listen": "tcp:nonsense",
 }
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -3,6 +3,7 @@ What happens when a flush fails, until the backing has everything again.
 """
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.core.errors import StoreUnavailable
@@ -283,4 +284,30 @@ def test_periodic_recovers_too(periodic: Scene, logged: LogEvents) -> None:
     periodic.clock.advance(0.1)
     periodic.backing.flush()
     assert periodic.backing.durable.keys() == {pin, other}
+    take(logged, "flush failed")
+
+
+def test_a_probe_tells_that_nothing_can_be_saved(
+    scene: Scene, logged: LogEvents
+) -> None:
+    told: list[object] = []
+
+    def probe() -> None:
+        probing = Deferred.fromCoroutine(scene.snapshotting.probe())
+        probing.addCallbacks(told.append, lambda failure: told.append(failure.type))
+
+    probe()
+    scene.clock.advance(0)
+    probe()  # while the flush is under way
+    scene.backing.broken = BROKEN
+    scene.backing.flush()
+    probe()
+    assert told == [StoreUnavailable] * 3
+    assert scene.snapshotting.is_read_only()
+    recover(scene)
+    assert not scene.snapshotting.is_read_only()
+    probe()
+    scene.clock.advance(0)
+    scene.backing.flush()
+    assert told[3:] == [None]
     take(logged, "flush failed")

@@ -302,3 +302,28 @@ def test_watchers_of_a_periodic_store_are_told_at_once(periodic: Scene) -> None:
     assert periodic.told == [{pin: created}, {pin: changed}]
     periodic.clock.advance(10)
     periodic.backing.flush()
+
+
+@pytest.mark.parametrize("interval", [None, 10.0])
+def test_a_probe_is_a_write_at_once_that_leaves_nothing(
+    clock: Clock, interval: float | None
+) -> None:
+    scene = Scene(clock, interval=interval)
+    probes = [Deferred.fromCoroutine(scene.snapshotting.probe()) for _ in range(3)]
+    clock.advance(0)
+    assert not any(probe.called for probe in probes)
+    scene.backing.flush()
+    assert all(probe.called for probe in probes)
+    assert [len(batch.clusters) for batch in scene.backing.batches] == [0]
+    assert scene.backing.durable == {}
+
+
+def test_a_probe_during_a_flush_waits_for_the_next(scene: Scene) -> None:
+    scene.change()
+    scene.clock.advance(0)
+    probe = Deferred.fromCoroutine(scene.snapshotting.probe())
+    scene.backing.go_on()
+    assert not probe.called
+    scene.backing.flush()
+    assert probe.called
+    assert len(scene.backing.batches) == 2
