@@ -5,7 +5,7 @@ That agent knows no proxies, redirects or cookies unless it is told to, and it l
 faster than treq, which the service is asked with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import define, field
@@ -29,6 +29,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
+from cvmpair.core.backoff import exponential
+from cvmpair.core.polling import Budget, GaveUp, NotYet, poll
 from cvmpair_agent.userdata.address import Address
 from cvmpair_agent.userdata.deadline import within
 from cvmpair_agent.userdata.endpoint import endpoint
@@ -39,15 +41,32 @@ MAX_ANSWER: Final = 1024 * 1024
 """How large an answer may be with its headers, in bytes; clouds allow 256 KiB."""
 
 
+BUSY: Final = frozenset({429, 500, 502, 503, 504})
+"""What a server answers that may know better in a moment, as one does that boots with
+its machines."""
+
+TRIES: Final = 5
+"""How often such a server is asked, as cloud-init does."""
+
+
+def busy_delays() -> Iterator[float]:
+    """
+    Yield the seconds before each further try.
+    """
+    return exponential(0.5, 4.0)
+
+
 @define(eq=False)
 class DirectHttp:
     """
     Asks servers by itself: no proxy, no redirect, no cookie, one connection each.
 
     :ivar reactor: what connects and keeps the time.
+    :ivar delays: returns the seconds before each further try with a busy server.
     """
 
     reactor: Any
+    delays: Callable[[], Iterator[float]] = busy_delays
 
     async def fetch(
         self,
@@ -56,6 +75,28 @@ class DirectHttp:
         method: str = "GET",
         headers: Mapping[str, str] = NO_HEADERS,
         seconds: float = MAX_SECONDS,
+    ) -> Reply:
+        reply = Reply(status=0)
+
+        async def once() -> Reply:
+            nonlocal reply
+            reply = await self._once(url, method, headers, seconds)
+            if reply.status in BUSY:
+                raise NotYet("the server is busy")
+            return reply
+
+        try:
+            return await poll(
+                once,
+                delays=self.delays(),
+                clock=self.reactor,
+                budget=Budget(tries=TRIES),
+            )
+        except GaveUp:
+            return reply
+
+    async def _once(
+        self, url: str, method: str, headers: Mapping[str, str], seconds: float
     ) -> Reply:
         connection = _Connection(reactor=self.reactor, seconds=seconds)
         agent = Agent.usingEndpointFactory(self.reactor, connection)

@@ -9,6 +9,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
 
+from cvmpair.core.backoff import steady
 from cvmpair_agent.userdata.http import DirectHttp
 from tests.agent.userdata.servers import Answer, FakeServer
 
@@ -41,4 +42,4 @@ def http() -> DirectHttp:
     """
     The real thing.
     """
-    return DirectHttp(reactor)
+    return DirectHttp(reactor, delays=lambda: steady(0.01, 0.0, lambda: 0.0))

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
-from cvmpair_agent.userdata.http import MAX_ANSWER, DirectHttp
+from cvmpair_agent.userdata.http import MAX_ANSWER, TRIES, DirectHttp
 from cvmpair_agent.userdata.source import SourceUnusable
 from tests.agent.userdata.servers import SILENCE, FakeServer, reply
 
@@ -228,3 +228,25 @@ async def test_it_can_be_cancelled(serve: Serve, http: DirectHttp) -> None:
     with pytest.raises(CancelledError):
         await exchange
     await server.gone()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_busy_server_is_asked_again(serve: Serve, http: DirectHttp) -> None:
+    answers = iter([reply(b"", "503 Busy"), reply(b"", "500 Oops"), reply(b"sesame")])
+    server = serve({"/": lambda _: next(answers)})
+    found = await http.fetch(f"{server.base}/")
+    assert (found.status, found.body) == (200, b"sesame")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_stays_busy(serve: Serve, http: DirectHttp) -> None:
+    server = serve({"/": reply(b"", "503 Busy")})
+    assert (await http.fetch(f"{server.base}/")).status == 503
+    assert len(server.asked) == TRIES
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refusal_is_final(serve: Serve, http: DirectHttp) -> None:
+    server = serve({"/": reply(b"", "403 Forbidden")})
+    assert (await http.fetch(f"{server.base}/")).status == 403
+    assert len(server.asked) == 1
