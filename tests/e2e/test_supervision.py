@@ -13,7 +13,6 @@ import pytest
 
 from tests.e2e.daemon import CLUSTERS, ROOT, Daemon, free_port
 from tests.e2e.test_stop import await_
-from tests.logs import MARKER
 
 PATIENCE = 60.0
 
@@ -134,7 +133,7 @@ def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_an_open_state_is_refused(tmp_path: Path) -> None:
-    state = tmp_path / MARKER
+    state = tmp_path / "state"
     state.mkdir(mode=0o700)
     state.chmod(0o755)
     daemon = Daemon(state, listen=["tcp:0:interface=127.0.0.1"])

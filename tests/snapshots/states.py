@@ -150,9 +150,11 @@ def lay_out(directory: Path, files: Files) -> Path:
     """
     Have a directory hold these files and no others.
     """
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
     for path in directory.iterdir():
         path.unlink()
     for name, content in files.items():
-        (directory / name).write_bytes(content)
+        place = directory / name
+        place.touch(mode=0o600)
+        place.write_bytes(content)
     return directory
