@@ -39,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair.contexts",
         "cvmpair_agent.context",
         "cvmpair_agent.errors",
+        "cvmpair_agent.files.replacing",
     },
     "cvmpair.cli": {"cvmpair.commands", "cvmpair.contexts", "cvmpair_agent.errors"},
     "cvmpair_agent.errors": set(),

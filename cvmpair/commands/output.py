@@ -2,11 +2,11 @@
 Files that hold a PIN: for their owner only, and never half written.
 """
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from cvmpair_agent.errors import ContextWrong
+from cvmpair_agent.files.replacing import create_file
 
 
 def check(path: Path, *, is_directory: bool) -> None:
@@ -34,23 +34,8 @@ def write(path: Path, body: bytes | Mapping[str, bytes]) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(body)
         else:
-            _replace(path.resolve(), body)
+            create_file(path.resolve(), body)
         return
     path.mkdir(mode=0o700, exist_ok=True)
     for name, content in body.items():
         write(path / name, content)
-
-
-def _replace(path: Path, body: bytes) -> None:
-    # It creates files with mode 0600.
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as new:
-        place = Path(new.name)
-        try:
-            new.write(body)
-            new.flush()
-            place.replace(path)
-        except BaseException:
-            place.unlink(missing_ok=True)
-            raise
