@@ -3,6 +3,7 @@
 # make bench  speed and size beside peers    make ledger CYCLES=1000
 # make faults                                each system call fails once, not every third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
+# make evidence  the long runs of tests/evidence, see EVIDENCE.md
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
 # Everything is installed into .venv; PYTHON names the interpreter to begin with.
@@ -14,7 +15,7 @@ N ?= 120000
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench soak ledger faults races clean test-packages
+.PHONY: run test check bench soak ledger faults races evidence clean test-packages
 
 run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
@@ -45,6 +46,9 @@ faults: .venv/installed-test test-packages
 races: .venv/installed-test
 	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \
 	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
+
+evidence: .venv/installed-test test-packages
+	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest tests/evidence $(ARGS)
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \
