@@ -67,12 +67,16 @@ setup(
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
+            # What reads requirements, in tools/.
+            "packaging>=24",
             "playwright>=1.65",
             "pyyaml>=6",
             "pytest>=9",
             "pytest-twisted>=1.14.3",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
+            # Builds the package without the network, in tools/.
+            "setuptools>=77",
             "towncrier>=26",
         ],
     },
