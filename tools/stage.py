@@ -142,7 +142,7 @@ def pack(directory: Path, archive: Path) -> None:
 
     with (
         archive.open("wb") as file,
-        gzip.GzipFile("", "wb", fileobj=file, mtime=epoch()) as packed,
+        gzip.GzipFile("", "wb", 6, file, mtime=epoch()) as packed,
         tarfile.open(fileobj=packed, mode="w") as tar,
     ):
         # It adds what is in a directory in order.

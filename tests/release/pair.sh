@@ -9,10 +9,10 @@ shift 4
 "$bin/twistd" --nodaemon --pidfile= cvmpair --listen "$endpoint" \
     --state-dir "$directory/state" >"$directory/daemon.log" 2>&1 &
 daemon=$!
-trap 'kill $daemon 2>/dev/null' EXIT
+trap 'kill $daemon 2>/dev/null || true' EXIT
 umask 077
 until "$bin/cvmpair" new "$@" >"$directory/pin" 2>"$directory/new.log"; do
-    kill -0 $daemon
+    kill -0 $daemon || { cat "$directory/daemon.log" >&2; exit 1; }
     sleep 0.2
 done
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_listening import certificate
+from tests.e2e.test_listening import certificate, ssl_endpoint
 from tests.release.machine import PAIRED, install, offline, pair
 from tools import deb, stage
 from tools.pins import LEFT_OUT
@@ -66,12 +66,13 @@ def test_pairs_after_an_installation_without_network(
     assert offline(python, "-c", IMPORT_ALL).stderr == ""
     for name in LEFT_OUT:
         assert offline(python, "-c", f"import {name}").returncode != 0
-    key, chain = (certificate / f"localhost.{kind}" for kind in ("key", "pem"))
-    assert PAIRED == pair(
-        *(venv / "bin", tmp_path, "--ca-file", chain),
-        endpoint=f"ssl:8443:privateKey={key}:certKey={chain}",
+    authority = certificate / "localhost.pem"
+    printed = pair(
+        *(venv / "bin", tmp_path, "--ca-file", authority),
+        endpoint=ssl_endpoint(certificate, 8443),
         url="https://localhost:8443",
     )
+    assert printed == PAIRED
     # What is not there is noticed.
     (module,) = venv.glob("lib/*/site-packages/pyfatfs")
     shutil.rmtree(module)
