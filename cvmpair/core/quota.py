@@ -8,6 +8,7 @@ they do.
 
 from array import array
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -77,8 +78,9 @@ class Quota:
     refused: Callable[[str], None] = lambda _: None
     clients: int = MAX_CLIENTS
     exhausted: set[Client] = field(init=False, factory=set)
-    # In the order in which they last did something.
-    _windows: dict[Client, _Window] = field(init=False, factory=dict)
+    # In the order in which they last did something. In a plain dictionary the way to
+    # the first would lead past all that were removed before it.
+    _windows: OrderedDict[Client, _Window] = field(init=False, factory=OrderedDict)
 
     def size(self, now: float) -> int:
         """
@@ -109,14 +111,14 @@ class Quota:
         """
         if client is None or not self.limit:
             return
-        window = self._windows.pop(client, None) or _Window()
+        window = self._windows.setdefault(client, _Window())
+        self._windows.move_to_end(client)
         window.forget(now)
         if mark in window.marks:
             window.remove(mark)
         # Of what was let be done before there was too much of it, no more is kept.
         if len(window) < self.limit:
             window.add(mark, now)
-        self._windows[client] = window
         if len(window) >= self.limit:
             self.exhausted.add(client)
         self._forget(now)

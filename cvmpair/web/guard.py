@@ -110,7 +110,8 @@ class Guard:
         """
         Take notice that a client has named a PIN that never was.
         """
-        self.guesses.count(client, self._mark(pin), self.seconds())
+        if self.guesses.limit:
+            self.guesses.count(client, self._mark(pin), self.seconds())
 
     def count_creation(self, client: Client | None) -> None:
         """
