@@ -9,6 +9,7 @@ of the thread that saves begin behind as many calls as the start makes.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.e2e.told import (
     held,
 )
 from tests.e2e.tracing import (
+    ERRORS,
     STATE,
     Call,
     Fault,
@@ -41,11 +43,15 @@ from tests.e2e.tracing import (
     trace_of,
     traced,
 )
+from tests.evidence.amounts import amount
 from tests.logs import MARKER, new_log
 from tests.snapshots.states import Files, lay_out, opened
 
-STRIDE = int(os.environ.get("CVMPAIR_FAULT_STRIDE", "3"))
-"""1 for all of them: ``make faults``."""
+STRIDE = amount(ci=3, full=1)
+"""Every so many-th call of a kind fails."""
+
+ERRORS_EACH = amount(ci=1, full=len(ERRORS))
+"""In how many of the three ways: one after the other, or all."""
 
 WARM_UP = 5
 """So many changes take more calls than the start."""
@@ -69,12 +75,15 @@ def faults_in(calls: Iterable[Call]) -> list[Fault]:
     numbers: dict[str, list[int]] = {}
     for name, number in sorted({(call.name, call.number) for call in calls}):
         numbers.setdefault(name, []).append(number)
-    return [
-        Fault(name, number, error)
+    faults = [
+        Fault(name, number, (ERRORS * 2)[place % len(ERRORS) + way])
         for name, all_of_it in numbers.items()
-        for number in sorted({*all_of_it[::STRIDE], all_of_it[-1]})
-        for error in (("EIO", "ENOSPC") if name == "pwrite64" else ("EIO",))
+        for place, number in enumerate(sorted({*all_of_it[::STRIDE], all_of_it[-1]}))
+        for way in range(ERRORS_EACH)
     ]
+    cells = Counter(f"{fault.call} {fault.error}" for fault in faults)
+    print(f"{cells.total()} faults: {dict(cells)}")
+    return faults
 
 
 def changes_of_all_kinds(client: Client) -> None:
