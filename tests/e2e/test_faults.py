@@ -155,6 +155,15 @@ def run(
     return calls
 
 
+def calls_of_saving(calls: list[Call]) -> list[Call]:
+    """
+    Return those of the thread that saves.
+    """
+    # The main thread comes first, and there is one other.
+    main, _ = dict.fromkeys(call.thread for call in calls)
+    return [call for call in calls if call.thread != main]
+
+
 def run_with_all_faults(
     tmp_path: Path,
     saved: Files,
@@ -163,9 +172,7 @@ def run_with_all_faults(
 ) -> None:
     calls = run(lay_out(tmp_path / "counted", saved), script)
     assert not any(call.failed for call in calls)
-    # The main thread comes first, and there is one other.
-    threads = list(dict.fromkeys(call.thread for call in calls))
-    _, saving = ([one for one in calls if one.thread == thread] for thread in threads)
+    saving = calls_of_saving(calls)
     chosen = choose(saving)
     at_start = calls[: calls.index(saving[0])]
     for call in chosen:
@@ -178,24 +185,32 @@ def run_with_all_faults(
     check_all(faults_in(chosen), check, AT_ONCE)
 
 
-def test_a_fault_in_each_call_of_a_change(tmp_path: Path, saved: Files) -> None:
-    def after_warm_up(calls: list[Call]) -> list[Call]:
-        notes = [at for at, call in enumerate(calls) if call.path.endswith("-note")]
-        return calls[notes[WARM_UP - 1] + 1 :]
+def after_warm_up(calls: list[Call]) -> list[Call]:
+    """
+    Return the calls of the changes that count, of those of the thread that saves.
+    """
+    notes = [at for at, call in enumerate(calls) if call.path.endswith("-note")]
+    return calls[notes[WARM_UP - 1] + 1 :]
 
+
+def from_merge_on(calls: list[Call]) -> list[Call]:
+    """
+    Return the calls of a merge and of the change after it, likewise.
+    """
+    paths = [call.path.rpartition("/")[2] for call in calls]
+    # Before it writes to the file, it synchronises the log once more.
+    first = paths.index(STATE) - 1
+    # The change after that begins the log again.
+    last = paths.index(f"{STATE}-note", first)
+    # The start has set the length of files more often, so that is for its test.
+    return [call for call in calls[first:last] if call.name != "ftruncate"]
+
+
+def test_a_fault_in_each_call_of_a_change(tmp_path: Path, saved: Files) -> None:
     run_with_all_faults(tmp_path, saved, changes_of_all_kinds, after_warm_up)
 
 
 def test_a_fault_in_each_call_of_a_merge(tmp_path: Path, saved: Files) -> None:
-    def from_merge_on(calls: list[Call]) -> list[Call]:
-        paths = [call.path.rpartition("/")[2] for call in calls]
-        # Before it writes to the file, it synchronises the log once more.
-        first = paths.index(STATE) - 1
-        # The change after that begins the log again.
-        last = paths.index(f"{STATE}-note", first)
-        # The start has set the length of files more often, so that is for its test.
-        return [call for call in calls[first:last] if call.name != "ftruncate"]
-
     run_with_all_faults(tmp_path, saved, changes_that_fill_the_log, from_merge_on)
 
 

@@ -90,12 +90,15 @@ def reserved_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-def strace(output: Path, *words: str) -> list[str]:
+def strace(output: Path, *words: str, all_calls: bool = False) -> list[str]:
     """
     Return the beginning of a command line; the process is that of the daemon, not
     that of strace.
+
+    :param all_calls: whether strace has to see the others as well, which is slow.
     """
-    return ["strace", "-D", "-f", "-q", "--seccomp-bpf", "-o", str(output), *words]
+    some = () if all_calls else ("--seccomp-bpf",)
+    return ["strace", "-D", "-f", "-q", *some, "-o", str(output), *words]
 
 
 @contextmanager
@@ -106,6 +109,7 @@ def traced(state: Path, name: str, fault: Fault | None = None) -> Iterator[Daemo
     files = [f"{STATE}{suffix}" for suffix in _SUFFIXES]
     paths = [state, *(state / name for name in ("lock", *files))]
     words = ["-y", "-s0", "-e", "signal=KILL", "-e", f"trace={','.join(CALLS)}"]
+    killed = fault is not None and fault.error == KILL
     if fault is not None:
         words += ["-e", f"inject={fault.injected}"]
     for path in paths:
@@ -113,7 +117,8 @@ def traced(state: Path, name: str, fault: Fault | None = None) -> Iterator[Daemo
     with reserved_port() as port:
         daemon = Daemon(
             state,
-            prefix=strace(trace_of(state), *words),
+            # Else it sends no signals.
+            prefix=strace(trace_of(state), *words, all_calls=killed),
             port=port,
             log=new_log(name),
         )
