@@ -39,11 +39,12 @@ class Connection:
 
     site: PairingSite
     clock: Clock
+    kind: type[HalfClosing] = HalfClosing
     transport: HalfClosing = field(init=False)
     channel: PairingChannel = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.transport = HalfClosing(hostAddress=SERVER, peerAddress=CLIENT)
+        self.transport = self.kind(hostAddress=SERVER, peerAddress=CLIENT)
         self.channel = self.site.buildProtocol(CLIENT)
         self.transport.protocol = self.channel
         self.channel.makeConnection(self.transport)
