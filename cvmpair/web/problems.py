@@ -169,7 +169,7 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
 }
 
 _LIMITED: Final = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
-_TEMPORARY: Final = (
+TEMPORARY: Final = (
     domain.StoreUnavailable,
     domain.TooManyClusters,
     domain.TooManyWaiters,
@@ -219,7 +219,7 @@ def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
     """
     Return the headers that an error calls for, whatever form its answer has.
     """
-    if isinstance(error, _TEMPORARY):
+    if isinstance(error, TEMPORARY):
         return {b"Retry-After": b"%d" % ceil(error.retry_after)}
     if isinstance(error, http.MethodNotAllowed):
         return {b"Allow": ", ".join(error.allowed).encode()}
