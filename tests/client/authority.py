@@ -95,7 +95,7 @@ class Authority:
             certificate=X509.from_cryptography(self._issue(key, names, -DAY, DAY)),
         )
 
-    def issue_file(self, path: Path, *names: str) -> None:
+    def issue_file(self, path: Path, *names: str) -> x509.Certificate:
         """
         Write a key and a certificate for these names to a file.
         """
@@ -103,6 +103,7 @@ class Authority:
         certificate = self._issue(key, names, -DAY, DAY)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+        return certificate
 
     def _issue(
         self,
