@@ -192,7 +192,7 @@ def run(options: argparse.Namespace) -> None:
         raise ContextWrong(f"Name the service with --service-url or ${SERVICE_URL}.")
     if options.ca_file is not None and not asks:
         raise ContextWrong("--ca-file is of use only with --new.")
-    options.service_fingerprint = _fingerprint(options.service_fingerprint, url)
+    _check_fingerprint(options, url)
     if options.command == "context":
         ContextCommand(
             options=options,
@@ -204,15 +204,16 @@ def run(options: argparse.Namespace) -> None:
     print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
 
 
-def _fingerprint(word: str | None, url: str | None) -> str | None:
-    if word is None:
-        return None
-    if url is not None and not url.startswith("https:"):
+def _check_fingerprint(options: argparse.Namespace, url: str | None) -> None:
+    word = options.service_fingerprint
+    wanted = word is not None or options.pin_server
+    if wanted and url is not None and not url.startswith("https:"):
         raise ContextWrong(
-            "--service-fingerprint needs a service URL that begins with https://."
+            "--service-fingerprint and --pin-server need a service URL that begins "
+            "with https://."
         )
     try:
-        return check_fingerprint(word)
+        options.service_fingerprint = word and check_fingerprint(word)
     except ValueError as error:
         raise ContextWrong(f"--service-fingerprint {error}.") from None
 
