@@ -213,7 +213,7 @@ def _check_fingerprint(options: argparse.Namespace, url: str | None) -> None:
             "with https://."
         )
     try:
-        options.service_fingerprint = word and check_fingerprint(word)
+        options.service_fingerprint = None if word is None else check_fingerprint(word)
     except ValueError as error:
         raise ContextWrong(f"--service-fingerprint {error}.") from None
 

@@ -144,10 +144,15 @@ def _client(
 ) -> PairingClient:
     url = known.service_url
     pinned = options.service_fingerprint or known.fingerprint
+    if pinned is not None and not url.startswith("https:"):
+        raise ContextWrong(
+            "--service-fingerprint needs a service with https://, and the context names "
+            "one without."
+        )
     try:
         http = http_client(reactor, url, options.ca_file, pinned=pinned)
     except ValueError as error:
-        raise ContextWrong(str(error)) from None
+        raise ContextWrong(f"--ca-file {options.ca_file}: {error}") from None
     try:
         return PairingClient(base_url=url, http=http, clock=reactor, token=known.token)
     except ValueError as error:
