@@ -146,8 +146,8 @@ def _client(
     pinned = options.service_fingerprint or known.fingerprint
     if pinned is not None and not url.startswith("https:"):
         raise ContextWrong(
-            "--service-fingerprint needs a service with https://, and the context names "
-            "one without."
+            "--service-fingerprint needs a service with https://, and the context "
+            "names one without."
         )
     try:
         http = http_client(reactor, url, options.ca_file, pinned=pinned)
