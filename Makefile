@@ -6,9 +6,11 @@
 # make evidence  the long runs of tests/evidence, see EVIDENCE.md
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
-# Everything is installed into .venv; PYTHON names the interpreter to begin with.
+# Everything is installed into .venv; PYTHON names the interpreter to begin with, JOBS
+# says how many tests run at the same time.
 
 PYTHON ?= python3
+JOBS ?= 2
 CYCLES ?= 1000
 ROUNDS ?= 1000
 N ?= 120000
@@ -21,7 +23,7 @@ run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
 
 test: .venv/installed-test test-packages
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
 
 check: .venv/installed-test
 	$(BIN)/ruff check .
