@@ -64,9 +64,12 @@ setup(
     extras_require={
         "bench": ["matplotlib>=3.10"],
         "test": [
+            # For tests/evidence/fuzzing: it follows which lines the bytes reach.
+            "atheris>=3",
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
+            "openapi-spec-validator>=0.9",
             # What reads requirements, in tools/.
             "packaging>=24",
             "playwright>=1.65",
@@ -75,6 +78,7 @@ setup(
             "pytest-twisted>=1.14.3",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
+            "schemathesis>=4.32",
             # Builds the package without the network, in tools/.
             "setuptools>=77",
             "towncrier>=26",

@@ -16,7 +16,7 @@ from cvmpair.web.problems import PROBLEM_TYPES, problem_headers, register_proble
 from cvmpair.web.rendering import created
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
-from cvmpair.web.static import asset_response
+from cvmpair.web.static import asset_response, find_asset
 
 HOME: Final = "/"
 PROBLEMS: Final = "/problems"
@@ -44,6 +44,7 @@ class Page:
         # The body says nothing: an empty form is all that is sent.
         accepted(request, HTML)
         try:
+            request.guard.count_creation(request.asker)
             cluster = await self.store.create()
         except PairingError as error:
             # Whoever clicked sees the page, not a problem in JSON.
@@ -69,4 +70,4 @@ class Page:
 
     @answers(app, ASSET, "GET")
     async def get_asset(self, request: PairingRequest, name: str) -> Response:
-        return asset_response(request, name)
+        return asset_response(request, find_asset(name))
