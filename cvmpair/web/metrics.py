@@ -20,7 +20,7 @@ from prometheus_client import (
 )
 
 from cvmpair import __version__
-from cvmpair.web.api import CLUSTERS, KEYS
+from cvmpair.web.api import CLUSTERS, KEYS, TOKENS
 from cvmpair.web.request_log import Kind
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 60)
@@ -28,7 +28,7 @@ _FLUSH_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1,
 _FLUSH_CLUSTERS: Final = (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 
 _LIMITS: Final = {408: "time", 413: "body-size", 429: "rate", 431: "header-size"}
-_FULL: Final = {CLUSTERS: "clusters", KEYS: "keys"}
+_FULL: Final = {CLUSTERS: "clusters", KEYS: "keys", TOKENS: "tokens"}
 
 
 def limit_of(route: str, status: object) -> str | None:

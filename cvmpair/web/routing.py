@@ -16,6 +16,7 @@ from cvmpair.web.errors import NotAcceptable, RequestError
 from cvmpair.web.negotiation import accept_header, choose
 from cvmpair.web.problems import problem
 from cvmpair.web.request import PairingRequest
+from cvmpair.web.security import refuse_cross_site
 
 H = TypeVar("H", bound=Callable[..., Awaitable[Response]])
 
@@ -35,6 +36,7 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
             request.route = path
             pin = names.get("pin")
             try:
+                refuse_cross_site(request)
                 if pin is not None:
                     if not is_pin(pin):
                         raise ClusterNotFound
