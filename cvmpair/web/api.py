@@ -14,6 +14,7 @@ from cvmpair.web.authorization import access_of
 from cvmpair.web.bodies import read_fields
 from cvmpair.web.fields import key_fields, protected_field, token_fields
 from cvmpair.web.negotiation import JSON, TEXT
+from cvmpair.web.openapi import document
 from cvmpair.web.preconditions import condition_of
 from cvmpair.web.problems import register_problems
 from cvmpair.web.reading import ClusterReading, KeyReading
@@ -28,6 +29,7 @@ from cvmpair.web.rendering import (
 )
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
+from cvmpair.web.static import Asset, asset_response
 from cvmpair.web.waiting import Waiting
 
 CLUSTERS: Final = "/api/v1/clusters"
@@ -36,6 +38,9 @@ KEYS: Final = f"{CLUSTER}/keys"
 KEY: Final = f"{KEYS}/<name>"
 TOKENS: Final = f"{CLUSTER}/tokens"
 TOKEN: Final = f"{TOKENS}/<token_id>"
+OPENAPI: Final = "/api/v1/openapi.json"
+
+_DESCRIPTION: Final = Asset(JSON, document())
 
 
 @define(eq=False)
@@ -53,12 +58,19 @@ class PairingAPI:
     waiting: Waiting
     require_protected: bool = False
 
+    @answers(app, OPENAPI, "GET")
+    async def get_description(self, request: PairingRequest) -> Response:
+        accepted(request, JSON)
+        return asset_response(request, _DESCRIPTION)
+
     @answers(app, CLUSTERS, "POST")
     async def create_cluster(self, request: PairingRequest) -> Response:
         accepted(request, JSON)
         fields = read_fields(request) if request.has_body() else {}
+        protected = protected_field(fields, required=self.require_protected)
+        request.guard.count_creation(request.asker)
         tokens = None
-        if protected_field(fields, required=self.require_protected):
+        if protected:
             cluster, tokens = await self.store.create_protected()
         else:
             cluster = await self.store.create()

@@ -19,7 +19,7 @@ from cvmpair.web.problems import PROBLEM_TYPES, problem_headers, register_proble
 from cvmpair.web.rendering import created
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
-from cvmpair.web.static import asset_response
+from cvmpair.web.static import asset_response, find_asset
 
 HOME: Final = "/"
 PROBLEMS: Final = "/problems"
@@ -51,7 +51,11 @@ class Page:
         accepted(request, HTML)
         tokens = None
         try:
-            if protected_field(read_form(request), required=self.require_protected):
+            protected = protected_field(
+                read_form(request), required=self.require_protected
+            )
+            request.guard.count_creation(request.asker)
+            if protected:
                 cluster, tokens = await self.store.create_protected()
             else:
                 cluster = await self.store.create()
@@ -86,4 +90,4 @@ class Page:
 
     @answers(app, ASSET, "GET")
     async def get_asset(self, request: PairingRequest, name: str) -> Response:
-        return asset_response(request, name)
+        return asset_response(request, find_asset(name))

@@ -170,6 +170,15 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Send ``application/json`` or ``application/x-www-form-urlencoded``, and say "
         "which in the header ``Content-Type``.",
     ),
+    domain.TooManyRequests: ProblemType(
+        429,
+        "too-many-requests",
+        "Too much for one address",
+        "The member ``limit`` names the limit: ``guesses``, ``creations``, "
+        "``connections`` or ``waiters``. Try again after the seconds in the header "
+        "``Retry-After``; the operator can raise it with ``--max-guesses``, "
+        "``--max-creations``, ``--max-connections`` or ``--max-waiters-per-address``.",
+    ),
     http.HeadersTooLarge: ProblemType(
         431,
         "headers-too-large",
@@ -231,11 +240,13 @@ _LIMITED: Final = (
     domain.TooManyTokens,
     domain.TooManyClusters,
     domain.TooManyWaiters,
+    domain.TooManyRequests,
 )
-_TEMPORARY: Final = (
+TEMPORARY: Final = (
     domain.StoreUnavailable,
     domain.TooManyClusters,
     domain.TooManyWaiters,
+    domain.TooManyRequests,
     domain.Stopping,
 )
 
@@ -282,7 +293,7 @@ def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
     """
     Return the headers that an error calls for, whatever form its answer has.
     """
-    if isinstance(error, _TEMPORARY):
+    if isinstance(error, TEMPORARY):
         return {b"Retry-After": b"%d" % ceil(error.retry_after)}
     if isinstance(error, http.MethodNotAllowed):
         return {b"Allow": ", ".join(error.allowed).encode()}

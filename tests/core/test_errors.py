@@ -19,6 +19,7 @@ from cvmpair.core.errors import (
     TokenNotFound,
     TooManyClusters,
     TooManyKeys,
+    TooManyRequests,
     TooManyTokens,
     TooManyWaiters,
 )
@@ -41,6 +42,10 @@ ALL = [
     TokenNotFound(),
     NotProtected(),
     TooManyTokens(64),
+    *[
+        TooManyRequests(limit, retry_after=1.5)
+        for limit in ("guesses", "creations", "connections", "waiters")
+    ],
 ]
 
 
@@ -81,6 +86,9 @@ def test_the_data_they_carry() -> None:
     assert "scope write" in str(TokenInsufficient("write"))
     assert TooManyTokens(64).limit == 64
     assert "64 tokens" in str(TooManyTokens(64))
+    guesses = TooManyRequests("guesses", retry_after=1.5)
+    assert (guesses.limit, guesses.retry_after) == ("guesses", 1.5)
+    assert "--max-guesses" in str(guesses)
 
 
 def test_the_text_of_wrong_fields_is_not_repeated() -> None:
