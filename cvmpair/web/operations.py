@@ -25,6 +25,8 @@ EVERYWHERE: Final[Problems] = (
     http.NoSuchResource,
     http.RequestTimeout,
     http.ContentTooLarge,
+    # The connection itself may be one too many.
+    domain.TooManyRequests,
     http.HeadersTooLarge,
     http.InternalError,
 )

@@ -76,7 +76,10 @@ SCHEMAS: Final[Part] = {
             "description": "By field, what is wrong with it.",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
-        limit={"type": "integer", "description": "What the limit is."},
+        limit={
+            "type": ["integer", "string"],
+            "description": "What the limit is, or its name.",
+        },
     ),
     "ProblemLine": {"type": "string", "description": "The detail, in one line."},
 }
