@@ -1,7 +1,7 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
 # make bench  speed and size beside peers    make ledger CYCLES=1000
-# make faults                                each system call fails once, not every third
+# make faults                                each system call fails in each way, not a third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
 # make evidence  the long runs of tests/evidence, see EVIDENCE.md
 # make fuzz SECONDS=3600                     bytes of any kind, each target so long
@@ -45,7 +45,7 @@ ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
 faults: .venv/installed-test test-packages
-	CVMPAIR_FAULT_STRIDE=1 $(BIN)/python -m pytest tests/e2e/test_faults.py
+	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest -s tests/e2e/test_faults.py
 
 races: .venv/installed-test
 	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
 from cvmpair.options import Options, Settings, fail
+from cvmpair.services.certificates import Certificates
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
@@ -41,6 +43,7 @@ from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.admin import Admin
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.guard import Guard
 from cvmpair.web.lane import Lane
 from cvmpair.web.message import Dates
 from cvmpair.web.metrics import Metrics
@@ -142,6 +145,9 @@ class PairingDaemon(Service):
     wall: Callable[[], float]
     environ: MutableMapping[str, str]
     _ports: list[IListeningPort] = field(init=False, factory=list)
+    _certificates: Certificates = field(
+        init=False, factory=lambda: Certificates(explain=_reason)
+    )
 
     def __attrs_post_init__(self) -> None:
         settings, reactor = self.settings, self.reactor
@@ -150,7 +156,14 @@ class PairingDaemon(Service):
         self._book = ClusterBook(settings.limits)
         self._timeline = Timeline(reactor.seconds, self.wall)
         self._metrics = Metrics()
-        self._watchers = Watchers(clock=reactor, limit=settings.max_waiters)
+        self._guard = Guard(
+            limits=settings.client_limits,
+            seconds=reactor.seconds,
+            refused=self._metrics.rejected,
+        )
+        self._watchers = Watchers(
+            clock=reactor, limit=settings.max_waiters, shares=self._guard.waiters
+        )
         self._snapshotting = Snapshotting(
             book=self._book,
             backing=self._state,
@@ -194,9 +207,11 @@ class PairingDaemon(Service):
                 lambda call: reactor.callLater(0, call), self._metrics.logged
             ),
             reactor=reactor,
+            guard=self._guard,
             lane=Lane(
                 store=store,
                 waiting=waiting,
+                guard=self._guard,
                 outbox=Outbox(lambda call: reactor.callLater(0, call)),
                 counts=RequestCounts(reactor, self._metrics.counted),
                 dates=Dates(reactor.seconds),
@@ -214,6 +229,11 @@ class PairingDaemon(Service):
             "waiters_refused",
             "Requests since the start that could not wait for --max-waiters.",
             lambda: watchers.refused,
+        )
+        show(
+            "limited_clients",
+            "Clients that guessed or created in the last minute, as far as counted.",
+            self._guard.size,
         )
         show(
             "expiry_lag_seconds",
@@ -270,7 +290,7 @@ class PairingDaemon(Service):
         self._threads.start()
         self._expiry.changed()
         self._timekeeping.start()
-        self.reactor.callWhenRunning(self._end_well)
+        self.reactor.callWhenRunning(self._take_signals)
         self.reactor.callWhenRunning(self._supervision.ready)
         # What is here now stays until the end. The garbage collector need not go
         # through it again and again while everybody waits.
@@ -323,21 +343,26 @@ class PairingDaemon(Service):
     def _listen(self, option: str, endpoints: Endpoints, site: PairingSite) -> None:
         for words, endpoint in endpoints:
             failures: list[Failure] = []
-            endpoint.listen(site).addCallbacks(self._opened, failures.append)
+            endpoint.listen(site).addCallbacks(
+                partial(self._opened, words), failures.append
+            )
             for failure in failures:
                 fail(f"{option} {words!r} cannot be used: {_reason(failure.value)}", 1)
 
-    def _opened(self, port: IListeningPort) -> None:
+    def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)
         find_vanished_peers(port)
+        self._certificates.opened(words, port)
 
-    def _end_well(self) -> None:
+    def _take_signals(self) -> None:
         # Twisted's own handlers have the process end by the signal, once the service
         # has stopped; an orderly stop is a success.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, self._end_well)
+        renew = self._certificates.renew
+        signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(renew))
 
-    def _on_signal(self, *_: object) -> None:
+    def _end_well(self, *_: object) -> None:
         # Once is enough; who is impatient has SIGKILL.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

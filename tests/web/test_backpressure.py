@@ -60,7 +60,7 @@ def request_line(wire: Wire) -> bytes:
 
 @pytest.fixture
 def connection(wire: Wire, clock: Clock) -> Iterator[Connection]:
-    connection = Connection(wire.site, clock, Clogged)
+    connection = Connection(wire.site, clock, kind=Clogged)
     yield connection
     connection.hang_up()
 
