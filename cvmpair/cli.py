@@ -14,6 +14,8 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from cvmpair import __version__
 from cvmpair.commands.context import ROLES, ContextCommand
+from cvmpair.commands.snapshot import add_snapshot
+from cvmpair.commands.snapshot import run as run_snapshot
 from cvmpair.contexts.block import service_url
 from cvmpair.contexts.formats import FORMATS
 from cvmpair_agent.errors import AgentError, ContextWrong
@@ -86,6 +88,7 @@ def parser() -> Parser:
     )
     _add_service(context)
     _add_context(context)
+    add_snapshot(commands)
     return top
 
 
@@ -152,6 +155,9 @@ def run(options: argparse.Namespace) -> None:
 
     :raises AgentError: if that fails.
     """
+    if options.command == "snapshot":
+        run_snapshot(options)
+        return
     word = options.service_url or os.environ.get(SERVICE_URL) or None
     url = None if word is None else service_url(word)
     asks = options.command == "new" or options.new

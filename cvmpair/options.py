@@ -16,6 +16,14 @@ from cvmpair import __version__
 from cvmpair.core.model import Limits
 from cvmpair.web.limits import RequestLimits
 
+BACKLOG: Final = 1024
+"""
+How many connections may wait to be accepted.
+
+Twisted's own number is 50, and of ten thousand waiters that come back together after
+a restart, most would have to try again and again.
+"""
+
 DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -33,6 +41,7 @@ class Settings:
     :ivar pin_lifetime: in seconds.
     :ivar max_wait: how long a request may wait, in seconds.
     :ivar max_waiters: how many may do so at the same time.
+    :ivar json_log: whether the log is one of JSON lines.
     """
 
     listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
@@ -42,6 +51,7 @@ class Settings:
     pin_lifetime: float = 86400.0
     max_wait: float = 300.0
     max_waiters: int = 20_000
+    json_log: bool = False
     limits: Limits = field(factory=Limits)
     request_limits: RequestLimits = field(factory=RequestLimits)
 
@@ -183,6 +193,13 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         whole_number(1, 10_000_000),
     ),
     (
+        "log-format",
+        "text",
+        "'json' writes the log as one JSON object a line, to the same file; 'text' "
+        "leaves it as twistd or twist have it.",
+        one_of("text", "json"),
+    ),
+    (
         "max-body-size",
         "65536",
         "How large the body of a request may be, in bytes.",
@@ -278,6 +295,7 @@ class Options(usage.Options):
             pin_lifetime=values["pin-lifetime"],
             max_wait=values["max-wait"],
             max_waiters=values["max-waiters"],
+            json_log=values["log-format"] == "json",
             limits=Limits(
                 clusters=values["max-clusters"], keys_per_cluster=values["max-keys"]
             ),

@@ -24,7 +24,9 @@ ROOMS: dict[str, set[str]] = {
     "cvmpair.services": set(),
     "cvmpair.web": {"cvmpair.stores.protocol"},
     "cvmpair.options": {"cvmpair.web.limits"},
+    "cvmpair.json_log": set(),
     "cvmpair.service": {
+        "cvmpair.json_log",
         "cvmpair.options",
         "cvmpair.services",
         "cvmpair.snapshots",
@@ -37,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "cvmpair.commands": {
         "cvmpair.client",
         "cvmpair.contexts",
+        "cvmpair.snapshots",
         "cvmpair_agent.context",
         "cvmpair_agent.errors",
         "cvmpair_agent.files.replacing",

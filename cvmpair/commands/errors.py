@@ -13,3 +13,9 @@ class Denied(AgentError):
     """
 
     exit_code: ClassVar[int] = 5
+
+
+class Failed(AgentError):
+    """
+    It was tried, and is not to be had.
+    """

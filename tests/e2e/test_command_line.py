@@ -29,6 +29,7 @@ HELP = {
     "max-wait": ("in seconds", "300s"),
     "max-waiters": ("requests", "20000"),
     "admin-listen": ("endpoint", "nowhere"),
+    "log-format": ("JSON", "text"),
 }
 """By option: a word for its unit, and its default."""
 
@@ -46,6 +47,7 @@ BAD = {
     "max-wait": "nonsense",
     "max-waiters": "-1",
     "admin-listen": "tcp:nonsense",
+    "log-format": "xml",
 }
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
