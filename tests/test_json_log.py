@@ -30,7 +30,7 @@ def test_a_line_has_its_text_and_its_own_fields(logged: LogEvents) -> None:
         count=3,
         place="here",
         by_status={"status_200": 2},
-        level="not the level",
+        time="not the time",
         thing=object(),
         things=[MARKER],
     )
