@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cvmpair.snapshots.errors import ExportDamaged, ExportForeign, StateError
 from cvmpair.snapshots.export import ExportReader, _seal, export_lines
+from cvmpair.snapshots.reading import StateReader
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.snapshots.transfer import export_state, import_state, read_state, verify
 from tests.logs import MARKER
@@ -203,6 +204,26 @@ def test_a_state_is_exported_as_it_was_at_one_moment(tmp_path: Path) -> None:
     # It was not begun anew for that.
     assert summaries == [found.summary]
     assert content == {one.pin: one for one in (cluster(n, 1) for n in range(2000))}
+
+
+def test_what_is_said_of_the_whole_is_of_the_same_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = opened(lay_out(tmp_path / "state", {}))
+    state.write(put(1, 1, 2), MARK)
+    read_summary = StateReader._read_summary
+
+    def read_and_write(self: StateReader, connection: object) -> object:
+        summary = read_summary(self, connection)
+        state.write(put(2, 3), MARK)
+        return summary
+
+    monkeypatch.setattr(StateReader, "_read_summary", read_and_write)
+    file = io.BytesIO()
+    assert export_state(tmp_path / "state", file).version == 1
+    state.close()
+    file.seek(0)
+    assert len(by_pin(ExportReader("it", file).read())) == 2
 
 
 def test_an_import_that_ends_half_way_leaves_nothing(
