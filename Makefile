@@ -1,14 +1,16 @@
 # make run    serve on http://127.0.0.1:8080/ with the state in ./state
 # make test   every test that CI runs        make check   lint, types, changelog
 # make bench  speed and size beside peers    make ledger CYCLES=1000
-# make faults                                each system call fails once, not every third
+# make faults                                each system call fails in each way, not a third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
 # make evidence  the long runs of tests/evidence, see EVIDENCE.md
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
-# Everything is installed into .venv; PYTHON names the interpreter to begin with.
+# Everything is installed into .venv; PYTHON names the interpreter to begin with, JOBS
+# says how many tests run at the same time.
 
 PYTHON ?= python3
+JOBS ?= 2
 CYCLES ?= 1000
 ROUNDS ?= 1000
 N ?= 120000
@@ -21,7 +23,7 @@ run: .venv/installed
 	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
 
 test: .venv/installed-test test-packages
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
 
 check: .venv/installed-test
 	$(BIN)/ruff check .
@@ -41,7 +43,7 @@ ledger: .venv/installed-test
 	$(BIN)/python -m tests.e2e.ledger --cycles $(CYCLES)
 
 faults: .venv/installed-test test-packages
-	CVMPAIR_FAULT_STRIDE=1 $(BIN)/python -m pytest tests/e2e/test_faults.py
+	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest -s tests/e2e/test_faults.py
 
 races: .venv/installed-test
 	CVMPAIR_RACES=$(ROUNDS) CVMPAIR_RACERS=1000 CVMPAIR_SLOW_READERS=2000 \

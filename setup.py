@@ -71,6 +71,7 @@ setup(
             "pyyaml>=6",
             "pytest>=9",
             "pytest-twisted>=1.14.3",
+            "pytest-xdist>=3.8",
             "ruff>=0.17",
             "towncrier>=26",
         ],

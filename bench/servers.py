@@ -186,13 +186,15 @@ class Server:
 
 def daemon(state_dir: Path, *options: str) -> Server:
     """
-    Return the daemon, as its users run it.
+    Return the daemon, as its users run it, but for the limits of one address: all
+    clients of the benchmark have the same.
 
     :param options: more words of its command line.
     """
     port = free_port()
     words = [
         *[str(TWISTD), "-n", "--pidfile=", "cvmpair", "--state-dir", str(state_dir)],
+        *["--max-guesses", "0", "--max-creations", "0"],
         *["--durability", "synced", "--listen", f"tcp:{port}:interface=127.0.0.1"],
         *options,
     ]

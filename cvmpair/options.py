@@ -6,15 +6,18 @@ wrong one.
 import re
 import sys
 from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from attrs import field, frozen
 from twisted.python import usage
 
 from cvmpair import __version__
 from cvmpair.core.model import Limits
-from cvmpair.web.limits import RequestLimits
+from cvmpair.web.limits import ClientLimits, Network, RequestLimits
+
+T = TypeVar("T")
 
 BACKLOG: Final = 1024
 """
@@ -54,6 +57,7 @@ class Settings:
     json_log: bool = False
     limits: Limits = field(factory=Limits)
     request_limits: RequestLimits = field(factory=RequestLimits)
+    client_limits: ClientLimits = field(factory=ClientLimits)
 
 
 class CannotStart(SystemExit, Exception):
@@ -138,6 +142,19 @@ def directory(text: str) -> Path:
     return Path(text).absolute()
 
 
+def network(text: str) -> Network:
+    """
+    Parse an address, or a network of them.
+    """
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(
+            "must be an IP address, as in 192.0.2.7, or a network whose address ends "
+            "with zeros after its prefix, as in 10.0.0.0/8 or 2001:db8::/32"
+        ) from None
+
+
 _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
     (
         "state-dir",
@@ -200,6 +217,35 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         one_of("text", "json"),
     ),
     (
+        "max-guesses",
+        "20",
+        "How many different PINs that never were one IPv4 address or IPv6 /64 may ask "
+        "for in a minute; then it can use no PIN until some of that time is over. 0 is "
+        "no limit.",
+        whole_number(0, 10_000),
+    ),
+    (
+        "max-creations",
+        "60",
+        "How many clusters one IPv4 address or IPv6 /64 may create in a minute; 0 is "
+        "no limit.",
+        whole_number(0, 1_000_000),
+    ),
+    (
+        "max-connections",
+        "0",
+        "How many connections one IPv4 address or IPv6 /64 may have at the same time; "
+        "0 is no limit.",
+        whole_number(0, 10_000_000),
+    ),
+    (
+        "max-waiters-per-address",
+        "0",
+        "How many requests of one IPv4 address or IPv6 /64 may wait at the same time; "
+        "0 is no limit.",
+        whole_number(0, 10_000_000),
+    ),
+    (
         "max-body-size",
         "65536",
         "How large the body of a request may be, in bytes.",
@@ -241,7 +287,8 @@ class Options(usage.Options):
         super().__init__()
         self["listen"] = []
         self["admin-listen"] = []
-        for name in "listen", "admin-listen":
+        self["trusted-proxy"] = []
+        for name in "listen", "admin-listen", "trusted-proxy":
             self.docs[name] = " ".join(self.docs[name].split())
 
     def opt_listen(self, endpoint: str) -> None:
@@ -258,6 +305,14 @@ class Options(usage.Options):
         Twisted; may be given more than once. [default: nowhere]
         """
         self["admin-listen"].append(endpoint)
+
+    def opt_trusted_proxy(self, addresses: str) -> None:
+        """
+        The address of a reverse proxy, or a network of them as in 10.0.0.0/8, that is
+        believed when it says in Forwarded or X-Forwarded-For for whom it asks; may be
+        given more than once. [default: none]
+        """
+        self["trusted-proxy"].append(addresses)
 
     def opt_version(self) -> NoReturn:
         """
@@ -278,14 +333,12 @@ class Options(usage.Options):
             fail(str(error), 2)
 
     def postOptions(self) -> None:
-        values = {}
-        for name, _, _, parse in _PARAMETERS:
-            try:
-                values[name] = parse(self[name])
-            except ValueError as error:
-                raise usage.UsageError(
-                    f"--{name} {error}, not {self[name]!r}"
-                ) from None
+        values = {
+            name: _parsed(name, parse, self[name]) for name, _, _, parse in _PARAMETERS
+        }
+        proxies = [
+            _parsed("trusted-proxy", network, text) for text in self["trusted-proxy"]
+        ]
         periodic = values["durability"] == "periodic"
         self.settings = Settings(
             listen=tuple(self["listen"]) or (DEFAULT_ENDPOINT,),
@@ -304,4 +357,18 @@ class Options(usage.Options):
                 header_timeout=values["header-timeout"],
                 body_timeout=values["body-timeout"],
             ),
+            client_limits=ClientLimits(
+                guesses=values["max-guesses"],
+                creations=values["max-creations"],
+                connections=values["max-connections"],
+                waiters=values["max-waiters-per-address"],
+                trusted_proxies=tuple(proxies),
+            ),
         )
+
+
+def _parsed(name: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise usage.UsageError(f"--{name} {error}, not {text!r}") from None

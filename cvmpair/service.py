@@ -46,6 +46,7 @@ from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.admin import Admin
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.guard import Guard
 from cvmpair.web.lane import Lane
 from cvmpair.web.message import Dates
 from cvmpair.web.metrics import Metrics
@@ -159,7 +160,14 @@ class PairingDaemon(Service):
         self._book = ClusterBook(settings.limits)
         self._timeline = Timeline(reactor.seconds, self.wall)
         self._metrics = Metrics()
-        self._watchers = Watchers(clock=reactor, limit=settings.max_waiters)
+        self._guard = Guard(
+            limits=settings.client_limits,
+            seconds=reactor.seconds,
+            refused=self._metrics.rejected,
+        )
+        self._watchers = Watchers(
+            clock=reactor, limit=settings.max_waiters, shares=self._guard.waiters
+        )
         self._snapshotting = Snapshotting(
             book=self._book,
             backing=self._state,
@@ -203,9 +211,11 @@ class PairingDaemon(Service):
                 lambda call: reactor.callLater(0, call), self._metrics.logged
             ),
             reactor=reactor,
+            guard=self._guard,
             lane=Lane(
                 store=store,
                 waiting=waiting,
+                guard=self._guard,
                 outbox=Outbox(lambda call: reactor.callLater(0, call)),
                 counts=RequestCounts(reactor, self._metrics.counted),
                 dates=Dates(reactor.seconds),
@@ -223,6 +233,11 @@ class PairingDaemon(Service):
             "waiters_refused",
             "Requests since the start that could not wait for --max-waiters.",
             lambda: watchers.refused,
+        )
+        show(
+            "limited_clients",
+            "Clients that guessed or created in the last minute, as far as counted.",
+            self._guard.size,
         )
         show(
             "expiry_lag_seconds",

@@ -20,7 +20,7 @@ from twisted.logger import (
     globalLogPublisher,
 )
 
-from tests import logs
+from tests import leaks, logs
 
 settings.register_profile(
     "cvmpair", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -110,11 +110,10 @@ def clock() -> Iterator[Clock]:
     assert not clock.getDelayedCalls()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Put the test of all logs last.
-    """
-    items.sort(key=lambda item: item.path.name == "test_log_secrecy.py")
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_has_leaked() -> Iterator[None]:
+    yield
+    leaks.check_everything()
 
 
 def pytest_collection_finish() -> None:

@@ -1,5 +1,5 @@
 """
-Everything that the test run logs, kept until the last test has read it.
+Everything that the test run logs, kept until all of it has been read at the end.
 
 ``conftest.py`` writes here what is logged in this process, and
 ``e2e/daemon.py`` what the daemons log. The values and key names that tests make

@@ -78,6 +78,7 @@ def test_readme_has_every_option_with_its_default() -> None:
     assert table_rows() == {
         "listen": "tcp:8080:interface=127.0.0.1",
         "admin-listen": "nowhere",
+        "trusted-proxy": "none",
         **defaults,
     }
 

@@ -1,16 +1,10 @@
 """
-No log line that any test caused holds a PIN, a key name or a value.
+No log line holds a PIN, a key name or a value, whatever the daemon and the agent get.
 
-This runs last (see ``conftest.py``), and reads everything in
-:data:`tests.logs.DIRECTORY`: what was logged in this process and what all the
-daemons logged. Nor has any agent said a PIN or a value; what they said is in
-:data:`tests.logs.OUTPUTS`. Run on its own, it has the lines of one daemon and of one
-machine to read.
+What all the other tests logged is read when they have ended, see ``conftest.py``.
 """
 
-import re
 import socket
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,48 +12,7 @@ import pytest
 from tests import logs
 from tests.e2e.daemon import CLUSTERS, LAUNCHERS, Daemon
 from tests.e2e.virtual_machine import RECORD, TWICE, user_data, virtual_machine
-
-FORBIDDEN = (logs.MARKER, "master_ip", "master_ready", "10.10.25.5")
-"""What tests use as names and values, in lower case."""
-
-FORBIDDEN_TO_AGENTS = (logs.MARKER,)
-"""They say what they wait for, and ``status`` says the address."""
-
-PIN_SHAPE = re.compile(
-    r"(?<![A-Za-z0-9_])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{12}(?![A-Za-z0-9_])"
-)
-ANYWHERE = re.compile(r"(?=([a-z0-9]{12}))")
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Twisted's logs in JSON have them; their last part looks like a PIN."""
-
-CREATED = re.compile(
-    r"method=POST route=/api/v1/clusters status=201 "
-    r'|"method": "POST", "route": "/api/v1/clusters", "status": 201,'
-)
-
-
-def leaks(
-    lines: Iterable[str], pins: set[str], forbidden: Sequence[str] = FORBIDDEN
-) -> Iterator[str]:
-    """
-    Yield each line that says what it must not.
-    """
-    for line in lines:
-        if (
-            any(word in line.lower() for word in forbidden)
-            or PIN_SHAPE.search(UUID.sub("", line))
-            or not pins.isdisjoint(ANYWHERE.findall(line))
-        ):
-            yield line
-
-
-def lines_in(directory: Path) -> Iterator[str]:
-    """
-    Yield the lines of all the files.
-    """
-    for path in sorted(directory.iterdir()):
-        with path.open(errors="backslashreplace") as log:
-            yield from log
+from tests.leaks import FORBIDDEN_TO_AGENTS, leaks, lines_in
 
 
 def provoke(daemon: Daemon) -> None:
@@ -187,12 +140,3 @@ def test_what_a_context_can_provoke(tmp_path: Path) -> None:
     # A leak in there would have been found.
     for secret in pin, "sesame":
         assert list(leaks([*said, secret], logs.PINS, FORBIDDEN_TO_AGENTS)) == [secret]
-
-
-def test_nothing_has_leaked() -> None:
-    assert list(leaks(lines_in(logs.DIRECTORY), logs.PINS)) == []
-    # Where a PIN was created, there is a line about it: nothing was overlooked.
-    created = sum(1 for line in lines_in(logs.DIRECTORY) if CREATED.search(line))
-    assert created >= len(logs.PINS) > 0
-    # Neither by the agents.
-    assert list(leaks(lines_in(logs.OUTPUTS), logs.PINS, FORBIDDEN_TO_AGENTS)) == []

@@ -2,6 +2,7 @@
 The command line: what becomes of good words, and of bad ones.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from cvmpair import __version__
 from cvmpair.core.model import Limits
 from cvmpair.options import DEFAULT_ENDPOINT, Options, Settings
-from cvmpair.web.limits import RequestLimits
+from cvmpair.web.limits import ClientLimits, RequestLimits
 
 DURATIONS = ["", "sesame", "-1s", "1w", "1 s", "1e3", "nan", "0", "\u0661s", "1s\n"]
 NUMBERS = ["", "sesame", "-1", "1.5", "0", "1_000", " 7", "\u0661", "9" * 16]
@@ -30,6 +31,21 @@ BAD = [
         (name, word)
         for name in ("max-clusters", "max-keys", "max-waiters")
         for word in NUMBERS
+    ],
+    *[
+        (name, word)
+        for name in (
+            "max-guesses",
+            "max-creations",
+            "max-connections",
+            "max-waiters-per-address",
+        )
+        for word in NUMBERS
+        if word != "0"
+    ],
+    *[
+        ("trusted-proxy", word)
+        for word in ("", "sesame", "10.0.0.1/8", "10.0.0.0/33", "[::1]", "::1%eth0/64")
     ],
     *[("max-body-size", word) for word in (*NUMBERS, "255", "16777217")],
     ("max-clusters", "100000001"),
@@ -83,6 +99,9 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         request_limits=RequestLimits(
             body_size=65536, header_timeout=10.0, body_timeout=10.0
         ),
+        client_limits=ClientLimits(
+            guesses=20, creations=60, connections=0, waiters=0, trusted_proxies=()
+        ),
     )
 
 
@@ -107,6 +126,12 @@ def test_every_option() -> None:
         "--max-body-size=1000",
         "--header-timeout=0.5",
         "--body-timeout=1m",
+        "--max-guesses=10",
+        "--max-creations=11",
+        "--max-connections=12",
+        "--max-waiters-per-address=13",
+        "--trusted-proxy=192.0.2.7",
+        "--trusted-proxy=2001:db8::/32",
     ]
     assert settings(*words) == Settings(
         listen=("tcp:1", "unix:sesame"),
@@ -120,6 +145,13 @@ def test_every_option() -> None:
         request_limits=RequestLimits(
             body_size=1000, header_timeout=0.5, body_timeout=60.0
         ),
+        client_limits=ClientLimits(
+            guesses=10,
+            creations=11,
+            connections=12,
+            waiters=13,
+            trusted_proxies=(ip_network("192.0.2.7/32"), ip_network("2001:db8::/32")),
+        ),
     )
 
 
@@ -129,6 +161,11 @@ def test_synced_has_no_interval() -> None:
 
 def test_nobody_may_wait() -> None:
     assert settings("--max-wait=0").max_wait == 0
+
+
+def test_clients_have_no_limits() -> None:
+    words = [f"--max-{name}=0" for name in ("guesses", "creations")]
+    assert settings(*words).client_limits == ClientLimits(guesses=0, creations=0)
 
 
 def test_one_endpoint_takes_the_place_of_the_default() -> None:

@@ -1,8 +1,8 @@
 """
-What a record of a cluster must look like to be taken over, with a format version.
+What a record must look like to be taken over, with a format version.
 
-A cluster is kept as one line of JSON text, without its PIN, which names it wherever
-it is kept; :mod:`cvmpair.core.packing` reads and writes it.
+A cluster, or the tombstone of one, is kept as one line of JSON text, without its PIN,
+which names it wherever it is kept; :mod:`cvmpair.core.packing` reads and writes it.
 """
 
 import re
@@ -13,8 +13,11 @@ from zlib import crc32
 from cvmpair.core.names import MAX_KEY_NAME_LENGTH, is_pin
 from cvmpair.core.packing import Packed
 
-FORMAT: Final = 1
-"""The version of this format."""
+FORMAT: Final = 2
+"""
+The version of this format. The first had neither tokens nor tombstones, so all that it
+has is in this one too.
+"""
 
 # To match a pattern takes a fifth of the time in which JSON is decoded. It knows the
 # one spelling that packing writes, because packing finds keys by their spelling.
@@ -25,19 +28,25 @@ _NAME: Final = rf'"[A-Za-z0-9_-]{{1,{MAX_KEY_NAME_LENGTH}}}"'
 _PLAIN: Final = r'[^"\\\x00-\x1f]*'
 _ESCAPE: Final = r'\\(?:["\\bfnrt]|u00[01][0-9a-f])'
 _VALUE: Final = rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*"'
-_is_record: Final = re.compile(
-    rf"\[{_SECONDS},{_SECONDS},{_VERSION}(?:,\[{_NAME},{_VALUE},{_VERSION}\])*\]"
-).fullmatch
+_KEYS: Final = rf"(?:,\[{_NAME},{_VALUE},{_VERSION}\])*"
+_SCOPE: Final = r'"(?:read|write|admin)"'
+_TOKEN: Final = (
+    rf'"[a-z0-9]{{8}}":\[{_SCOPE},"[0-9a-f]{{64}}",{_SECONDS},(?:{_SECONDS}|null)\]'
+)
+_TOKENS: Final = rf"(?:,\{{(?:{_TOKEN}(?:,{_TOKEN})*)?\}})?"
+_CLUSTER: Final = rf"{_SECONDS},{_SECONDS},{_VERSION}{_KEYS}{_TOKENS}"
+_TOMBSTONE: Final = rf'"(?:expired|deleted)",{_SECONDS},{_VERSION}'
+_is_record: Final = re.compile(rf"\[(?:{_CLUSTER}|{_TOMBSTONE})\]").fullmatch
 
 
-def decode_cluster(record: str) -> Packed:
+def decode_record(record: str) -> Packed:
     """
-    Return the cluster that a record describes.
+    Return the cluster or the tombstone that a record describes.
 
     :raises ValueError: if it is no record of this format.
     """
     if _is_record(record) is None:
-        raise ValueError("not a cluster record")
+        raise ValueError("not a record of a cluster or a tombstone")
     return record
 
 

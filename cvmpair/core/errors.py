@@ -7,6 +7,7 @@ decided in ``web/problems.py`` alone.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 
 class PairingError(Exception):
@@ -154,3 +155,42 @@ class Stopping(PairingError):
             "The service is being stopped or restarted, so nobody can wait any "
             "longer. Ask again in a moment."
         )
+
+
+class TooManyRequests(PairingError):
+    """
+    One client, an IPv4 address or an IPv6 /64, does more than it may; many machines can
+    be behind one address.
+    """
+
+    def __init__(self, limit: str, retry_after: float) -> None:
+        """
+        :param limit: the name of the limit.
+        :param retry_after: the seconds after which asking again makes sense.
+        """
+        super().__init__(_TOO_MANY[limit])
+        self.limit = limit
+        self.retry_after = retry_after
+
+
+_TOO_MANY: Final[Mapping[str, str]] = {
+    "guesses": (
+        "Your address has asked for too many different PINs that never were, so for up "
+        "to a minute it can use no other. Check the PINs of your machines for typing "
+        "errors. The operator sets this limit with --max-guesses."
+    ),
+    "creations": (
+        "Your address has created too many clusters within a minute. Try again later; "
+        "the operator sets this limit with --max-creations."
+    ),
+    "connections": (
+        "Your address has too many connections. Close one that is no longer needed, or "
+        "ask the operator to raise --max-connections; for a reverse proxy, to name it "
+        "with --trusted-proxy."
+    ),
+    "waiters": (
+        "Your address has too many requests that wait. Ask without Prefer: wait, again "
+        "and again, or ask the operator to raise --max-waiters-per-address."
+    ),
+}
+"""What to do, by limit."""

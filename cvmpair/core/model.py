@@ -6,13 +6,20 @@ the reactor goes on.
 """
 
 from collections.abc import Set as AbstractSet
+from typing import Literal
 
 from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of
 
 from cvmpair.core.errors import ConditionFailed
 
-# These two are made anew for each answer (see packing.py), so they check no types.
+Reason = Literal["expired", "deleted"]
+"""Why a cluster is there no more."""
+
+Scope = Literal["read", "write", "admin"]
+"""What a token allows; each of them allows what those before it do."""
+
+# These are made anew for each answer (see packing.py), so they check no types.
 
 
 @frozen(kw_only=True)
@@ -29,6 +36,35 @@ class Key:
 
 
 @frozen(kw_only=True)
+class Token:
+    """
+    What is kept of a token.
+
+    :ivar digest: SHA-256 of its secret, in hexadecimal digits.
+    :ivar created: in seconds of book time, as is
+    :ivar expires: or ``None`` if it lives as long as the cluster.
+    """
+
+    id: str
+    scope: Scope
+    digest: str = field(repr=False)
+    created: float
+    expires: float | None
+
+
+@frozen(kw_only=True)
+class Ending:
+    """
+    What happened to a cluster that is there no more.
+
+    :ivar ended: when, in seconds of book time.
+    """
+
+    reason: Reason
+    ended: float
+
+
+@frozen(kw_only=True)
 class Cluster:
     """
     The scope that a PIN names.
@@ -39,6 +75,7 @@ class Cluster:
     :ivar version: the number that the last change of the cluster or of any of
         its keys got.
     :ivar keys: in the order of their creation.
+    :ivar tokens: in the order of their creation; ``None`` if it is not protected.
     """
 
     pin: str
@@ -46,6 +83,7 @@ class Cluster:
     lifetime: float
     version: int
     keys: tuple[Key, ...] = ()
+    tokens: tuple[Token, ...] | None = None
 
     @property
     def deadline(self) -> float:

@@ -8,19 +8,25 @@ a million clusters for a second while everybody waits, takes no interest in text
 
 Whoever asks for one key pays for that one alone. Its place is found by text: nothing
 in a value can look like ``,["name","``, because a quotation mark in a value has a
-backslash before it, and after the one at its end comes a comma and a number.
+backslash before it, and after the one at its end comes a comma and a number. Nothing
+in the tokens can either: their lists follow a colon.
+
+What is kept in the place of a cluster that has ended is its tombstone.
 """
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from cvmpair.core.model import Cluster, Key
+from cvmpair.core.model import Cluster, Ending, Key, Reason, Scope, Token
 
 Packed = str
 """
-``[created,lifetime,version,["name","value",version],...]``: JSON without a space,
-escaped no more than it must be.
+JSON without a space, escaped no more than it must be. A cluster is
+``[created,lifetime,version,["name","value",version],...]``; if it is protected,
+``{"id":["scope","digest",created,expires],...}`` is the last item of it. A tombstone
+is ``["reason",ended,version]``.
 """
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -34,7 +40,15 @@ def pack(cluster: Cluster) -> Packed:
     Return all of a cluster but its PIN.
     """
     keys = ((key.name, key.value, key.version) for key in cluster.keys)
-    return _encode([cluster.created, cluster.lifetime, cluster.version, *keys])
+    record = [cluster.created, cluster.lifetime, cluster.version, *keys]
+    if cluster.tokens is not None:
+        record.append(
+            {
+                token.id: (token.scope, token.digest, token.created, token.expires)
+                for token in cluster.tokens
+            }
+        )
+    return _encode(record)
 
 
 def unpack(pin: str, packed: Packed) -> Cluster:
@@ -42,13 +56,46 @@ def unpack(pin: str, packed: Packed) -> Cluster:
     Return the cluster that was packed.
     """
     created, lifetime, version, *keys = _decode(packed)
+    tokens = _tokens(keys.pop()) if is_protected(packed) else None
     return Cluster(
         pin=pin,
         created=created,
         lifetime=lifetime,
         version=version,
         keys=tuple(Key(name=name, value=value, version=v) for name, value, v in keys),
+        tokens=tokens,
     )
+
+
+def pack_tombstone(reason: Reason, ended: float, version: int) -> Packed:
+    """
+    Return what is kept in the place of a cluster that has ended.
+
+    :param version: of the change that ended it, or of the last before it expired.
+    """
+    return _encode([reason, ended, version])
+
+
+def is_tombstone(packed: Packed) -> bool:
+    """
+    Say whether this is what is left of a cluster that has ended.
+    """
+    return packed[1] == '"'
+
+
+def ending_of(tombstone: Packed) -> Ending:
+    """
+    Return what a tombstone says.
+    """
+    reason, ended, _ = _decode(tombstone)
+    return Ending(reason=reason, ended=ended)
+
+
+def is_protected(packed: Packed) -> bool:
+    """
+    Say whether a packed cluster has tokens, or had some that were all revoked.
+    """
+    return packed.endswith("}]")
 
 
 def deadline_of(packed: Packed) -> float:
@@ -78,10 +125,12 @@ def with_key(packed: Packed, key: Key) -> Packed:
     Return a packed cluster with one more key, at that key's version.
     """
     created, lifetime, rest = packed.split(",", 2)
-    _, comma, keys = rest[:-1].partition(",")
+    # No other brace follows the one with which the tokens begin.
+    end = rest.rindex(",{") if is_protected(packed) else -1
+    _, comma, keys = rest[:end].partition(",")
     return (
         f"{created},{lifetime},{key.version}{comma}{keys},"
-        f'["{key.name}",{_encode(key.value)},{key.version}]]'
+        f'["{key.name}",{_encode(key.value)},{key.version}]{rest[end:]}'
     )
 
 
@@ -94,3 +143,12 @@ def find_key(packed: Packed, name: str) -> Key | None:
         return None
     (_, value, version), _ = _decode_at(packed, place + 1)
     return Key(name=name, value=value, version=version)
+
+
+def _tokens(
+    plain: Mapping[str, tuple[Scope, str, float, float | None]],
+) -> tuple[Token, ...]:
+    return tuple(
+        Token(id=id_, scope=scope, digest=digest, created=created, expires=expires)
+        for id_, (scope, digest, created, expires) in plain.items()
+    )

@@ -21,7 +21,7 @@ from zlib import crc32
 
 from attrs import asdict, define, field, fields
 
-from cvmpair.core.codec import FORMAT, checksum, decode_cluster
+from cvmpair.core.codec import FORMAT, checksum, decode_record
 from cvmpair.core.packing import Packed
 from cvmpair.core.pseudonym import KEY_BYTES
 from cvmpair.snapshots.errors import ExportDamaged, ExportForeign
@@ -166,7 +166,7 @@ class ExportReader:
 
     def _check(self, text: str) -> Packed:
         try:
-            return decode_cluster(text)
+            return decode_record(text)
         except ValueError as error:
             self._refuse(f"it is {error}")
 

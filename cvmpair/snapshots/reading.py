@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from attrs import define, field, fields
 
-from cvmpair.core.codec import FORMAT, checksums, decode_cluster
+from cvmpair.core.codec import FORMAT, checksums, decode_record
 from cvmpair.core.packing import Packed
 from cvmpair.snapshots.errors import (
     StateDamaged,
@@ -136,10 +136,11 @@ class StateReader:
                 f"the file {self.path} is not a state file of cvmpair; "
                 "name another directory with --state-dir"
             )
-        if version != FORMAT:
+        if not 1 <= version <= FORMAT:
             raise StateForeign(
                 f"the state file {self.path} has format {version}, and this release "
-                f"knows format {FORMAT}; use the release that wrote it, or a later one"
+                f"knows no later one than format {FORMAT}; use the release that wrote "
+                "it, or a later one"
             )
 
     def _read_summary(self, connection: sqlite3.Connection) -> Summary:
@@ -163,7 +164,7 @@ class StateReader:
             pins, records, expected = zip(*rows, strict=True)
             if checksums(pins, records) != list(expected):
                 self._refuse("a cluster does not fit its checksum")
-            yield from zip(pins, map(decode_cluster, records), strict=True)
+            yield from zip(pins, map(decode_record, records), strict=True)
             count, total = count + len(rows), total + sum(expected)
         if (count, total % MODULUS) != (self.summary.clusters, self.summary.checksum):
             self._refuse(f"it holds {count} of {self.summary.clusters} clusters")

@@ -40,8 +40,7 @@ Clusters = Iterable[tuple[str, Packed]]
 
 
 def _fill(connection: sqlite3.Connection, summary: Summary, clusters: Clusters) -> None:
-    schema = files(__package__).joinpath("schema", f"{FORMAT:04}.sql")
-    connection.executescript(f"BEGIN; {schema.read_text()}")
+    _begin_upgrade(connection, 0)
     connection.execute(
         "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?)", summary.row()
     )
@@ -49,9 +48,24 @@ def _fill(connection: sqlite3.Connection, summary: Summary, clusters: Clusters) 
     while some := dict(islice(rest, CHECKPOINT_PAGES)):
         write_clusters(connection, some)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """
+    Begin a transaction that brings a file of an older format to the present one.
+
+    :param version: its format, 0 if the file is new.
+    """
+    schemas = files(__package__).joinpath("schema")
+    steps = [
+        schemas.joinpath(f"{later:04}.sql").read_text()
+        for later in range(version + 1, FORMAT + 1)
+    ]
+    # All in one script, because each script begins with a COMMIT of Python's.
+    script = ["BEGIN IMMEDIATE;", *steps, f"PRAGMA user_version = {FORMAT};"]
+    connection.executescript("\n".join(script))
 
 
 @define(eq=False)
@@ -120,7 +134,7 @@ class StateFile:
 
     def read(self) -> Iterator[tuple[str, Packed]]:
         """
-        Check the file and yield every cluster in it.
+        Check the file and yield every record in it: clusters and tombstones.
 
         The caller may use none of them before the iterator has come to its end,
         because only then the whole file is known to be good.
@@ -151,6 +165,10 @@ class StateFile:
             # What a crash has torn must not stay behind what comes next: it would
             # look like a write that was lost.
             self._checkpoint("TRUNCATE")
+            (version,) = self._execute("PRAGMA user_version").fetchone()
+            if version < FORMAT:
+                _begin_upgrade(self._connection, version)
+                self._execute("COMMIT")
         except (sqlite3.Error, WriteFailed, ValueError) as error:
             raise StateUnusable(self.path.parent, str(error)) from None
         self._durable, self._attempted = self.summary, None

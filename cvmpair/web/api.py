@@ -50,6 +50,7 @@ class PairingAPI:
         accepted(request, JSON)
         if request.has_body():
             read_fields(request)
+        request.guard.count_creation(request.asker)
         cluster = await self.store.create()
         request.pin = cluster.pin
         return created(self._rendered(cluster), f"{CLUSTERS}/{cluster.pin}")

@@ -34,6 +34,7 @@ from cvmpair.web.bodies import read_body
 from cvmpair.web.channel import PairingChannel
 from cvmpair.web.errors import InternalError, RequestError
 from cvmpair.web.fields import key_fields
+from cvmpair.web.guard import Guard
 from cvmpair.web.message import Dates, message
 from cvmpair.web.outbox import Outbox
 from cvmpair.web.problems import log_defect, problem
@@ -55,6 +56,7 @@ class Lane:
 
     store: ClusterStore
     waiting: Waiting
+    guard: Guard
     outbox: Outbox
     counts: RequestCounts
     dates: Dates
@@ -152,13 +154,17 @@ class LaneChannel(PairingChannel):
         """
         Answer that the service stops.
         """
-        self._conclude(partial(_refusal, Stopping(), KEY))
+        self._conclude(partial(self._refusal, Stopping(), KEY))
 
     def _failed(self, failure: Failure) -> None:
-        self._conclude(partial(_refusal, failure.value, KEY))
+        self._conclude(partial(self._refusal, failure.value, KEY))
 
     def _take(self, request: KeyRequest) -> bool:
         lane: Lane = self.site.lane
+        exhausted = lane.guard.guesses.exhausted
+        if exhausted and self.peer.client in exhausted:
+            # What it may still ask for is known elsewhere.
+            return False
         if request.name is None:
             return self._post(request)
         try:
@@ -179,13 +185,14 @@ class LaneChannel(PairingChannel):
         return True
 
     def _wait(self, request: KeyRequest, question: Question, seconds: int) -> None:
-        lane: Lane = self.site.lane
+        watchers = self.site.lane.waiting.watchers
+        client = self.peer.client if watchers.shares.limit else None
         self._begin(request)
         # In the same turn as the look before, so nothing can be missed.
         try:
-            self._place = lane.waiting.watchers.wait(question, seconds, self)
+            self._place = watchers.wait(question, seconds, self, client)
         except PairingError as error:
-            self._answer(_GET, _refusal(error, KEY, request))
+            self._answer(_GET, self._refusal(error, KEY, request))
         else:
             self._hold(request)
             self.setTimeout(None)
@@ -198,9 +205,9 @@ class LaneChannel(PairingChannel):
                 return answer_key(packed, name, fields.media_type, fields.condition)
             response = waiting.answer_once(_reading(request, name), packed)
         except (ClusterNotFound, KeyNotFound) as error:
-            response = problem(error, fields.accept)
+            response = self._refusal(error, KEY, request)
         except Exception as error:
-            return _refusal(error, KEY, request)
+            return self._refusal(error, KEY, request)
         seconds = waiting.granted(fields.wait)
         return waiting.applied_once(response, seconds) if seconds else response
 
@@ -214,7 +221,7 @@ class LaneChannel(PairingChannel):
             key = key_fields(read_body(request.fields.content_type, request.body))
             store.add_key_and_tell(request.pin, key["key"], key["value"], self._added)
         except Exception as error:
-            self._conclude(partial(_refusal, error, KEYS))
+            self._conclude(partial(self._refusal, error, KEYS))
         return True
 
     def _added(self, outcome: Key | PairingError) -> None:
@@ -225,7 +232,17 @@ class LaneChannel(PairingChannel):
                 )
             )
         else:
-            self._conclude(partial(_refusal, outcome, KEYS))
+            self._conclude(partial(self._refusal, outcome, KEYS))
+
+    def _refusal(
+        self, error: BaseException | None, route: str, request: KeyRequest
+    ) -> Response:
+        if not isinstance(error, PairingError | RequestError):
+            log_defect(Failure(error), route)
+            error = InternalError()
+        elif isinstance(error, ClusterNotFound):
+            self.site.lane.guard.count_guess(self.peer.client, request.pin)
+        return problem(error, request.fields.accept)
 
     def _begin(self, request: KeyRequest) -> None:
         self._arrived()
@@ -289,10 +306,3 @@ def _reading(request: KeyRequest, name: str) -> KeyReading:
         media_type=fields.media_type,
         condition=fields.condition,
     )
-
-
-def _refusal(error: BaseException | None, route: str, request: KeyRequest) -> Response:
-    if not isinstance(error, PairingError | RequestError):
-        log_defect(Failure(error), route)
-        error = InternalError()
-    return problem(error, request.fields.accept)

@@ -44,6 +44,7 @@ class Page:
         # The body says nothing: an empty form is all that is sent.
         accepted(request, HTML)
         try:
+            request.guard.count_creation(request.asker)
             cluster = await self.store.create()
         except PairingError as error:
             # Whoever clicked sees the page, not a problem in JSON.

@@ -118,6 +118,15 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Send ``application/json`` or ``application/x-www-form-urlencoded``, and say "
         "which in the header ``Content-Type``.",
     ),
+    domain.TooManyRequests: ProblemType(
+        429,
+        "too-many-requests",
+        "Too much for one address",
+        "The member ``limit`` names the limit: ``guesses``, ``creations``, "
+        "``connections`` or ``waiters``. Try again after the seconds in the header "
+        "``Retry-After``; the operator can raise it with ``--max-guesses``, "
+        "``--max-creations``, ``--max-connections`` or ``--max-waiters-per-address``.",
+    ),
     http.HeadersTooLarge: ProblemType(
         431,
         "headers-too-large",
@@ -168,11 +177,17 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
     ),
 }
 
-_LIMITED: Final = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
+_LIMITED: Final = (
+    domain.TooManyKeys,
+    domain.TooManyClusters,
+    domain.TooManyWaiters,
+    domain.TooManyRequests,
+)
 _TEMPORARY: Final = (
     domain.StoreUnavailable,
     domain.TooManyClusters,
     domain.TooManyWaiters,
+    domain.TooManyRequests,
     domain.Stopping,
 )
 

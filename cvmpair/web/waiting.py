@@ -16,9 +16,7 @@ from cvmpair.core.errors import ClusterNotFound, KeyNotFound, Stopping
 from cvmpair.core.packing import Packed
 from cvmpair.core.watchers import Watchers
 from cvmpair.stores.protocol import ClusterStore
-from cvmpair.web.negotiation import accept_header
 from cvmpair.web.preferences import wait_of
-from cvmpair.web.problems import problem
 from cvmpair.web.reading import Reading
 from cvmpair.web.request import PairingRequest
 
@@ -84,12 +82,14 @@ class Waiting:
         if not seconds:
             return reading.answer(await self.store.read(reading.question.pin))
         try:
-            response = await self._waited(reading, seconds)
+            response = await self._waited(request, reading, seconds)
         except (ClusterNotFound, KeyNotFound) as error:
-            response = problem(error, accept_header(request))
+            response = request.refusal(error)
         return applied(response, seconds)
 
-    async def _waited(self, reading: Reading, seconds: int) -> Response:
+    async def _waited(
+        self, request: PairingRequest, reading: Reading, seconds: int
+    ) -> Response:
         question = reading.question
         if self.store.is_settled(question.pin):
             packed = self.store.packed(question.pin)
@@ -100,7 +100,7 @@ class Waiting:
         news: Deferred[tuple[Packed | None] | None] = Deferred(
             lambda _: self.watchers.leave(place)
         )
-        place = self.watchers.wait(question, seconds, _Waiter(news))
+        place = self.watchers.wait(question, seconds, _Waiter(news), request.asker)
         match await news:
             case None:
                 return reading.answer(await self.store.read(question.pin))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.codec import decode_cluster
+from cvmpair.core.codec import decode_record
 from cvmpair.core.errors import ClusterNotFound, PairingError
 from cvmpair.core.model import Cluster, Condition, Key, Limits
 from cvmpair.core.packing import unpack
@@ -219,7 +219,7 @@ class BookMachine(RuleBasedStateMachine):
         Go on with what is on the disk, as the daemon does.
         """
         self.book = ClusterBook(LIMITS, self.draw_pin)
-        packed = [(pin, decode_cluster(record)) for pin, record in self.disk.items()]
+        packed = [(pin, decode_record(record)) for pin, record in self.disk.items()]
         clusters = [unpack(*one) for one in packed]
         self.book.load(packed)
         self.book.begin_run(self.disk_version)

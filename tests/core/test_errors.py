@@ -14,6 +14,7 @@ from cvmpair.core.errors import (
     StoreUnavailable,
     TooManyClusters,
     TooManyKeys,
+    TooManyRequests,
     TooManyWaiters,
 )
 
@@ -28,6 +29,10 @@ ALL = [
     StoreUnavailable(60.0),
     TooManyWaiters(20_000, retry_after=30.0),
     Stopping(),
+    *[
+        TooManyRequests(limit, retry_after=1.5)
+        for limit in ("guesses", "creations", "connections", "waiters")
+    ],
 ]
 
 
@@ -64,6 +69,9 @@ def test_the_data_they_carry() -> None:
     assert "20000 waiting" in str(waiters)
     assert "--max-waiters" in str(waiters)
     assert Stopping().retry_after > 0
+    guesses = TooManyRequests("guesses", retry_after=1.5)
+    assert (guesses.limit, guesses.retry_after) == ("guesses", 1.5)
+    assert "--max-guesses" in str(guesses)
 
 
 def test_the_text_of_wrong_fields_is_not_repeated() -> None:

@@ -29,6 +29,8 @@ LAUNCHERS = {
 }
 CLUSTERS = "/api/v1/clusters"
 START_TIMEOUT = 60.0
+UNLIMITED = ("--max-guesses=0", "--max-creations=0")
+"""All that the tests ask comes from one address."""
 
 
 def environment() -> dict[str, str]:
@@ -76,7 +78,7 @@ class Daemon:
     As a context manager it is running inside and killed at the end, if it still
     runs then.
 
-    :ivar options: more words for ``cvmpair``.
+    :ivar options: more words for ``cvmpair``, which win over :data:`UNLIMITED`.
     :ivar launcher: the words before ``cvmpair``.
     :ivar prefix: a command to run it under, such as ``strace``.
     :ivar environment: more environment variables.
@@ -113,6 +115,7 @@ class Daemon:
             "cvmpair",
             *[f"--listen={endpoint}" for endpoint in self.listen],
             f"--state-dir={self.state_dir}",
+            *UNLIMITED,
             *self.options,
         ]
 

@@ -28,6 +28,11 @@ HELP = {
     "body-timeout": ("in seconds", "10s"),
     "max-wait": ("in seconds", "300s"),
     "max-waiters": ("requests", "20000"),
+    "max-guesses": ("in a minute", "20"),
+    "max-creations": ("in a minute", "60"),
+    "max-connections": ("connections", "0"),
+    "max-waiters-per-address": ("requests", "0"),
+    "trusted-proxy": ("address", "none"),
     "admin-listen": ("endpoint", "nowhere"),
     "log-format": ("JSON", "text"),
 }
@@ -46,6 +51,11 @@ BAD = {
     "body-timeout": "1e9",
     "max-wait": "nonsense",
     "max-waiters": "-1",
+    "max-guesses": "-1",
+    "max-creations": "many",
+    "max-connections": "1.5",
+    "max-waiters-per-address": "nonsense",
+    "trusted-proxy": "10.0.0.1/8",
     "admin-listen": "tcp:nonsense",
     "log-format": "xml",
 }

@@ -66,7 +66,8 @@ class Disk:
         if call == "sendto":
             if "HTTP/1.1 2" in rest:
                 self.answers += 1
-                assert self.dirty == set()
+                # The file itself may be behind: the log has what it lacks.
+                assert self.dirty <= {STATE}
             return
         begun_again = name == log and (call == "ftruncate" or ", 32, 0)" in rest)
         if begun_again:

@@ -325,11 +325,11 @@ def test_something_else(tmp_path: Path, place: Path) -> None:
 
 def test_a_later_format(tmp_path: Path, sample: Sample, place: Path) -> None:
     path = lay_out(tmp_path / "later", sample.stopped) / NAME
-    files = other_database(path, "PRAGMA user_version = 2")
+    files = other_database(path, "PRAGMA user_version = 3")
     error = refusal(place, files)
     assert isinstance(error, StateForeign)
-    assert "has format 2" in str(error)
-    assert "knows format 1" in str(error)
+    assert "has format 3" in str(error)
+    assert "knows no later one than format 2" in str(error)
 
 
 @pytest.mark.parametrize(

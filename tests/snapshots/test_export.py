@@ -11,6 +11,8 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cvmpair.core.book import Batch
+from cvmpair.core.codec import FORMAT
 from cvmpair.snapshots.errors import ExportDamaged, ExportForeign, StateError
 from cvmpair.snapshots.export import ExportReader, _seal, export_lines
 from cvmpair.snapshots.reading import StateReader
@@ -71,6 +73,30 @@ def test_what_is_exported_is_imported(
     assert evolve(new, version=9) == exported
     # No version is given out again that the old one may have given out since.
     assert new.version >= 2_000_000_000
+
+
+def test_tokens_and_tombstones_are_taken_as_they_are(tmp_path: Path) -> None:
+    records = {
+        "000000000001": '["expired",1.0,3]',
+        "000000000002": '["deleted",-2.5,4]',
+        "000000000003": '[1.0,2.0,5,["a","b",5],{"abcd0123":["read","'
+        + "0f" * 32
+        + '",1.0,null]}]',
+    }
+    state = opened(lay_out(tmp_path / "old", {}))
+    state.write(Batch(version=5, clusters=records, journal={}), MARK)
+    state.close()
+    file = io.BytesIO()
+    export_state(tmp_path / "old", file)
+    file.seek(0)
+    import_state(tmp_path / "new", "it", file)
+    assert dict(StateFile(tmp_path / "new" / NAME).read()) == records
+
+
+def test_an_older_format_is_read(export: bytes, tmp_path: Path) -> None:
+    older = changed_header(export, b'"format":%d' % FORMAT, b'"format":1')
+    import_state(tmp_path / "new", "it", io.BytesIO(older))
+    assert len(content_of(tmp_path / "new")) == 3
 
 
 def test_the_lines_are_json_that_says_all(export: bytes) -> None:

@@ -63,7 +63,7 @@ def test_what_a_new_file_is(tmp_path: Path) -> None:
     new_state(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert look(tmp_path, "PRAGMA application_id") == (APPLICATION_ID,)
-    assert look(tmp_path, "PRAGMA user_version") == (1,)
+    assert look(tmp_path, "PRAGMA user_version") == (2,)
     assert look(tmp_path, "PRAGMA journal_mode") == ("wal",)
 
 

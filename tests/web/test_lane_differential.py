@@ -16,6 +16,8 @@ from twisted.internet.task import Clock
 
 from cvmpair.core.errors import KeyNotFound
 from cvmpair.web.api import CLUSTERS
+from cvmpair.web.guard import UNLIMITED
+from cvmpair.web.limits import ClientLimits
 from cvmpair.web.request_log import Kind, RequestCounts
 from tests.web.connection import Connection
 from tests.web.wire import Wire
@@ -42,8 +44,10 @@ class Tally(RequestCounts):
         self.seen[kind[0], status] += 1
 
 
-def make_wire(*, has_lane: bool, held: bool = False) -> Wire:
-    wire = Wire(Clock(), has_lane=has_lane)
+def make_wire(
+    *, has_lane: bool, held: bool = False, limits: ClientLimits = UNLIMITED
+) -> Wire:
+    wire = Wire(Clock(), has_lane=has_lane, client_limits=limits)
     cluster = f'[0.0,86400.0,{VERSION},["sesame","open",{VERSION}]]'
     wire.book.load([(PIN, cluster)])
     wire.book.begin_run(VERSION)
@@ -60,12 +64,16 @@ class Pair:
     """
 
     held: bool = False
+    limits: ClientLimits = UNLIMITED
     tally: Tally = field(init=False, factory=Tally)
     wires: list[Wire] = field(init=False)
     connections: list[Connection] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.wires = [make_wire(has_lane=way, held=self.held) for way in (True, False)]
+        self.wires = [
+            make_wire(has_lane=way, held=self.held, limits=self.limits)
+            for way in (True, False)
+        ]
         lane = self.wires[0].site.lane
         assert lane is not None
         lane.counts = self.tally
@@ -107,6 +115,8 @@ class Pair:
                 connection.closed,
                 connection.transport.written,
                 wire.book.cluster(PIN),
+                wire.guard.size(),
+                len(wire.guard.waiters),
             )
             for wire, connection in zip(self.wires, self.connections, strict=True)
         )
@@ -357,3 +367,45 @@ def test_both_ways_lead_to_the_same() -> None:
         assert taken[method, status] > EXAMPLES // 200, taken
     assert taken["POST", 409] > 0, taken
     assert taken["POST", 400] > 0, taken
+
+
+PINS = [PIN, *(f"sesame{number:06}" for number in range(5))]
+
+
+@given(
+    said=st.lists(
+        st.tuples(
+            st.sampled_from(PINS),
+            st.sampled_from(["GET", "GET", "wait", "POST"]),
+            st.sampled_from([0.0, 0.0, 1.0, 29.0]),
+        ),
+        max_size=25,
+    ),
+    waits=st.booleans(),
+)
+def test_both_ways_obey_the_same_limits(
+    said: list[tuple[str, str, float]],
+    waits: bool,  # noqa: FBT001
+) -> None:
+    pair = Pair(limits=ClientLimits(guesses=2, waiters=1))
+    others = [Connection(wire.site, wire.clock) for wire in pair.wires]
+    for connection in others if waits else []:
+        path = f"{KEYS}/sesame4"
+        wait = f"GET {path} HTTP/1.1\r\nHost: sesame\r\nPrefer: wait=200\r\n\r\n"
+        connection.say(wait.encode())
+    for pin, kind, pause in said:
+        path = f"{CLUSTERS}/{pin}/keys"
+        if kind == "POST":
+            body = '{"key":"sesame","value":"open"}'
+            about = f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n"
+            request = f"POST {path} HTTP/1.1\r\nHost: a\r\n{about}\r\n{body}"
+        else:
+            about = "Prefer: wait=7\r\n" * (kind == "wait")
+            request = f"GET {path}/sesame3 HTTP/1.1\r\nHost: a\r\n{about}\r\n"
+        pair.say(request.encode())
+        pair.wait(pause)
+    for connection in others:
+        connection.hang_up()
+    pair.wait(10.0)
+    pair.end()
+    assert [len(wire.guard.waiters) for wire in pair.wires] == [0, 0]

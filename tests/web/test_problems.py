@@ -29,6 +29,7 @@ ERRORS = [
     domain.TooManyClusters(1000, retry_after=1.5),
     domain.StoreUnavailable(retry_after=60.0),
     domain.TooManyWaiters(20_000, retry_after=30.0),
+    domain.TooManyRequests("guesses", retry_after=1.5),
     domain.Stopping(),
 ]
 
@@ -57,7 +58,12 @@ def test_a_problem_in_json(error: Exception) -> None:
     assert document.pop("detail") == str(error)
     if isinstance(error, domain.InvalidFields):
         assert document.pop("errors") == error.errors
-    limited = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
+    limited = (
+        domain.TooManyKeys,
+        domain.TooManyClusters,
+        domain.TooManyWaiters,
+        domain.TooManyRequests,
+    )
     if isinstance(error, limited):
         assert document.pop("limit") == error.limit
     assert document == {}
@@ -78,6 +84,7 @@ def test_a_problem_is_one_line_of_text(error: Exception) -> None:
         (domain.TooManyClusters(1000, retry_after=1.5), b"Retry-After", b"2"),
         (domain.StoreUnavailable(retry_after=60.0), b"Retry-After", b"60"),
         (domain.TooManyWaiters(20_000, retry_after=30.0), b"Retry-After", b"30"),
+        (domain.TooManyRequests("waiters", 1.5), b"Retry-After", b"2"),
         (domain.Stopping(), b"Retry-After", b"2"),
         (http.MethodNotAllowed("SESAME", ["GET", "PUT"]), b"Allow", b"GET, PUT"),
     ],
@@ -97,5 +104,6 @@ def test_only_a_service_that_gets_better_says_when_to_ask_again() -> None:
         domain.TooManyClusters,
         domain.StoreUnavailable,
         domain.TooManyWaiters,
+        domain.TooManyRequests,
         domain.Stopping,
     }

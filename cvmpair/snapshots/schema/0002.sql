@@ -1,0 +1,2 @@
+-- Format 2: the tables stay as they are. A record may now also be the tombstone of a
+-- cluster, or end with the tokens of one; a release that knows format 1 must not read it.
