@@ -123,8 +123,8 @@ def test_as_json(daemon: Daemon) -> None:
     ("words", "hint"),
     [
         (("--max-waiters=no",), "--max-waiters must be"),
-        (("--sesame",), "--sesame"),
-        (("--listen=tcp:sesame",), "no usable endpoint"),
+        (("--nonsense",), "--nonsense"),
+        (("--listen=tcp:nonsense",), "no usable endpoint"),
         (("--listen=ssl:0:privateKey=/missing",), "No such file"),
         (("words",), "unexpected argument"),
     ],
@@ -187,7 +187,7 @@ def test_nobody_there() -> None:
     assert found.code == 1
     assert "refused" in found.line("service")
     assert doctor("--try").code == 2
-    assert doctor("--service-url", "sesame://a").code == 2
+    assert doctor("--service-url", "nonsense://a").code == 2
     words = ("--service-url=https://localhost:1", "--ca-file=/missing")
     assert "--ca-file" in doctor(*words).said
 
@@ -222,7 +222,7 @@ def test_a_service_that_saves_nothing(tmp_path: Path) -> None:
 
 
 def test_tls(tmp_path: Path) -> None:
-    authority = Authority("sesame authority")
+    authority = Authority("authority")
     ca_file = authority.write(tmp_path / "ca.pem")
     pem, port = tmp_path / "server.pem", free_port()
     authority.issue_file(pem, "localhost")

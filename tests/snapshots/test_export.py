@@ -3,6 +3,7 @@ An export: what comes out is what went in, and nothing else is taken for it.
 """
 
 import io
+import os
 import re
 from pathlib import Path
 
@@ -12,8 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvmpair.core.book import Batch
-from cvmpair.core.codec import FORMAT
-from cvmpair.snapshots.errors import ExportDamaged, ExportForeign, StateError
+from cvmpair.snapshots.directory import DirectoryLock, lock_holder
+from cvmpair.snapshots.errors import (
+    ExportDamaged,
+    ExportForeign,
+    StateError,
+    StateLocked,
+)
 from cvmpair.snapshots.export import ExportReader, _seal, export_lines
 from cvmpair.snapshots.reading import StateReader
 from cvmpair.snapshots.sqlite import StateFile
@@ -93,10 +99,29 @@ def test_tokens_and_tombstones_are_taken_as_they_are(tmp_path: Path) -> None:
     assert dict(StateFile(tmp_path / "new" / NAME).read()) == records
 
 
-def test_an_older_format_is_read(export: bytes, tmp_path: Path) -> None:
-    older = changed_header(export, b'"format":%d' % FORMAT, b'"format":1')
+def test_an_older_format_is_read(
+    export: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_state(tmp_path / "old", "it", io.BytesIO(export))
+    file = io.BytesIO()
+    with monkeypatch.context() as patched:
+        patched.setattr("cvmpair.snapshots.export.FORMAT", 1)
+        export_state(tmp_path / "old", file)
+    older = file.getvalue()
+    assert b'"format":1,' in older
     import_state(tmp_path / "new", "it", io.BytesIO(older))
     assert len(content_of(tmp_path / "new")) == 3
+
+
+def test_a_directory_that_a_daemon_has(export: bytes, tmp_path: Path) -> None:
+    directory = lay_out(tmp_path / "state", {})
+    lock = DirectoryLock(directory)
+    with pytest.raises(StateLocked, match=f"process {os.getpid()}"):
+        import_state(directory, "it", io.BytesIO(export))
+    assert lock_holder(directory) == os.getpid()
+    lock.release()
+    assert lock_holder(directory) is None
+    import_state(directory, "it", io.BytesIO(export))
 
 
 def test_the_lines_are_json_that_says_all(export: bytes) -> None:
