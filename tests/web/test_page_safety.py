@@ -58,6 +58,15 @@ def test_the_headers_of_a_page(wire: Wire, method: str, path: str) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [*PAGES, *[("GET", f"/assets/{name}") for name in ASSETS]]
+)
+def test_only_tls_is_made_lasting(wire: Wire, method: str, path: str) -> None:
+    name = "Strict-Transport-Security"
+    assert wire.ask(method, path, secure=True).headers[name] == "max-age=86400"
+    assert name not in wire.ask(method, path).headers
+
+
 def test_the_headers_of_a_page_with_an_error(clock: Clock) -> None:
     answer = Wire(clock, disk=Disk(writable=False)).ask("POST", "/")
     assert answer.status == 503
