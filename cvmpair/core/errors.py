@@ -249,12 +249,12 @@ class TooManyRequests(PairingError):
         :param limit: the name of the limit.
         :param retry_after: the seconds after which asking again makes sense.
         """
-        super().__init__(_TOO_MANY[limit])
+        super().__init__(CLIENT_LIMITS[limit])
         self.limit = limit
         self.retry_after = retry_after
 
 
-_TOO_MANY: Final[Mapping[str, str]] = {
+CLIENT_LIMITS: Final[Mapping[str, str]] = {
     "guesses": (
         "Your address has asked for too many different PINs that never were, so for up "
         "to a minute it can use no other. Check the PINs of your machines for typing "
@@ -274,4 +274,4 @@ _TOO_MANY: Final[Mapping[str, str]] = {
         "and again, or ask the operator to raise --max-waiters-per-address."
     ),
 }
-"""What to do, by limit."""
+"""What to do, by the name of the limit."""

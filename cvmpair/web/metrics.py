@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 
 from cvmpair import __version__
+from cvmpair.core.errors import CLIENT_LIMITS
 from cvmpair.web.api import CLUSTERS, KEYS, TOKENS
 from cvmpair.web.request_log import Kind
 
@@ -71,6 +72,9 @@ class Metrics:
             ["limit"],
             registry=registry,
         )
+        for limit in CLIENT_LIMITS:
+            # From the beginning: what has no 0 before its 1 has not increased.
+            self._rejected.labels(limit)
         self._flush_seconds = Histogram(
             "cvmpair_flush_seconds",
             "How long it took to make a batch of changes durable.",

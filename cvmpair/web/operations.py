@@ -27,6 +27,7 @@ EVERYWHERE: Final[Problems] = (
     http.NoSuchResource,
     http.RequestTimeout,
     http.ContentTooLarge,
+    # The connection itself may be one too many.
     domain.TooManyRequests,
     http.HeadersTooLarge,
     http.InternalError,
