@@ -12,6 +12,7 @@ from attrs import frozen
 
 from cvmpair import __version__
 from cvmpair.core.budget import DELAY, JITTER, TRIES
+from cvmpair.core.fingerprint import check_fingerprint
 from cvmpair_agent.userdata.source import Kind
 
 TIMEOUT: Final = 30 * 60.0
@@ -21,9 +22,10 @@ systemd ends ``cvmpair-context.service``."""
 EXIT_CODES: Final = """\
 exit codes:
   0  done, or nothing to do        4  another machine is the master
-  1  any other failure             6  gave up: it did not come in time
-  2  wrong context or usage        8  the service cannot be reached
-  3  the service does not know the PIN   130  ended by a signal
+  1  any other failure             5  the service does not allow it
+  2  wrong context or usage        6  gave up: it did not come in time
+  3  the service does not          8  the service cannot be reached or trusted
+     know the PIN                130  ended by a signal
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -53,6 +55,7 @@ class Options:
     interface: str | None = None
     ip_from_metadata: str | None = None
     ca_file: str | None = None
+    service_fingerprint: str | None = None
     tries: int = TRIES
     delay: float = DELAY
     jitter: float = JITTER
@@ -179,6 +182,13 @@ def _add_waiting(command: argparse.ArgumentParser) -> None:
         help="trust the authorities in this PEM file instead of the system's",
     )
     add(
+        "--service-fingerprint",
+        metavar="SHA256",
+        type=_fingerprint,
+        help="trust only the server that has the key with this fingerprint, "
+        "sha256:..., whoever signed for it (default: what the context says)",
+    )
+    add(
         "--tries",
         metavar="N",
         type=_count,
@@ -242,6 +252,13 @@ def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} does not begin with /")
     return text
+
+
+def _fingerprint(text: str) -> str:
+    try:
+        return check_fingerprint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it {error}") from None
 
 
 def _count(text: str) -> int:

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
 from cvmpair.json_log import log_in_json
 from cvmpair.options import BACKLOG, Options, Settings, fail
+from cvmpair.services.certificates import Certificates
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
@@ -152,6 +154,9 @@ class PairingDaemon(Service):
     environ: MutableMapping[str, str]
     log_observer: ILogObserver | None = None
     _ports: list[IListeningPort] = field(init=False, factory=list)
+    _certificates: Certificates = field(
+        init=False, factory=lambda: Certificates(explain=_reason)
+    )
 
     def __attrs_post_init__(self) -> None:
         settings, reactor = self.settings, self.reactor
@@ -303,7 +308,7 @@ class PairingDaemon(Service):
         self._threads.start()
         self._expiry.changed()
         self._timekeeping.start()
-        self.reactor.callWhenRunning(self._end_well)
+        self.reactor.callWhenRunning(self._take_signals)
         self.reactor.callWhenRunning(self._supervision.ready)
         # What is here now stays until the end. The garbage collector need not go
         # through it again and again while everybody waits.
@@ -356,21 +361,26 @@ class PairingDaemon(Service):
     def _listen(self, option: str, endpoints: Endpoints, site: PairingSite) -> None:
         for words, endpoint in endpoints:
             failures: list[Failure] = []
-            endpoint.listen(site).addCallbacks(self._opened, failures.append)
+            endpoint.listen(site).addCallbacks(
+                partial(self._opened, words), failures.append
+            )
             for failure in failures:
                 fail(f"{option} {words!r} cannot be used: {_reason(failure.value)}", 1)
 
-    def _opened(self, port: IListeningPort) -> None:
+    def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)
         find_vanished_peers(port)
+        self._certificates.opened(words, port)
 
-    def _end_well(self) -> None:
+    def _take_signals(self) -> None:
         # Twisted's own handlers have the process end by the signal, once the service
         # has stopped; an orderly stop is a success.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, self._end_well)
+        renew = self._certificates.renew
+        signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(renew))
 
-    def _on_signal(self, *_: object) -> None:
+    def _end_well(self, *_: object) -> None:
         # Once is enough; who is impatient has SIGKILL.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

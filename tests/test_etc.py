@@ -41,6 +41,10 @@ def test_unit_starts_the_daemon_with_options_that_it_knows() -> None:
     assert options.settings.state_dir == Path("/var/lib/cvmpair")
 
 
+def test_a_reload_of_the_unit_renews_certificates() -> None:
+    assert read_unit(UNIT)["Service"]["ExecReload"] == "kill -HUP $MAINPID"
+
+
 def security(unit: Path) -> subprocess.CompletedProcess[str]:
     words = ["security", "--offline=true", "--no-pager", "--threshold=12", unit]
     return subprocess.run(

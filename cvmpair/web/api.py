@@ -13,6 +13,7 @@ from cvmpair.stores.protocol import ClusterStore
 from cvmpair.web.bodies import read_fields
 from cvmpair.web.fields import key_fields
 from cvmpair.web.negotiation import JSON, TEXT
+from cvmpair.web.openapi import document
 from cvmpair.web.preconditions import condition_of
 from cvmpair.web.problems import register_problems
 from cvmpair.web.reading import ClusterReading, KeyReading
@@ -25,12 +26,16 @@ from cvmpair.web.rendering import (
 )
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
+from cvmpair.web.static import Asset, asset_response
 from cvmpair.web.waiting import Waiting
 
 CLUSTERS: Final = "/api/v1/clusters"
 CLUSTER: Final = f"{CLUSTERS}/<pin>"
 KEYS: Final = f"{CLUSTER}/keys"
 KEY: Final = f"{KEYS}/<name>"
+OPENAPI: Final = "/api/v1/openapi.json"
+
+_DESCRIPTION: Final = Asset(JSON, document())
 
 
 @define(eq=False)
@@ -44,6 +49,11 @@ class PairingAPI:
 
     store: ClusterStore
     waiting: Waiting
+
+    @answers(app, OPENAPI, "GET")
+    async def get_description(self, request: PairingRequest) -> Response:
+        accepted(request, JSON)
+        return asset_response(request, _DESCRIPTION)
 
     @answers(app, CLUSTERS, "POST")
     async def create_cluster(self, request: PairingRequest) -> Response:

@@ -13,9 +13,10 @@ from typing import Any, Final, cast
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import datetimeToString
 
 from cvmpair.core.errors import PairingError, TooManyRequests
+from cvmpair.web.backpressure import BackpressuredChannel
 from cvmpair.web.errors import (
     BadRequest,
     ContentTooLarge,
@@ -49,7 +50,7 @@ class _Part(Enum):
     BODY = "body"
 
 
-class PairingChannel(HTTPChannel):
+class PairingChannel(BackpressuredChannel):
     """
     An HTTP/1.1 connection.
 
@@ -58,7 +59,6 @@ class PairingChannel(HTTPChannel):
 
     limits: RequestLimits
     factory: Any
-    transport: Any
     _part = _Part.HEADERS
     _timed_part = _Part.NONE
     _deadline: IDelayedCall | None = None
@@ -222,8 +222,8 @@ class PairingChannel(HTTPChannel):
         return self.limits.body_timeout
 
     def _begun(self) -> bool:
-        idle = self._handlingRequest or self._refused
-        return not idle and bool(self.requests or self._buffer)
+        busy = self._handlingRequest or self._refused or self.paused
+        return not busy and bool(self.requests or self._buffer)
 
     def _too_late(self) -> None:
         if self.requests or self._buffer:

@@ -103,6 +103,7 @@ class LaneChannel(PairingChannel):
             and not self._handlingRequest
             and not self._buffer
             and not self._refused
+            and not self.paused
             and not self._busyReceiving
             and not self.transport.disconnecting
             and (request := recognise(data)) is not None

@@ -16,7 +16,7 @@ from cvmpair.web.problems import PROBLEM_TYPES, problem_headers, register_proble
 from cvmpair.web.rendering import created
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.routing import accepted, answers
-from cvmpair.web.static import asset_response
+from cvmpair.web.static import asset_response, find_asset
 
 HOME: Final = "/"
 PROBLEMS: Final = "/problems"
@@ -70,4 +70,4 @@ class Page:
 
     @answers(app, ASSET, "GET")
     async def get_asset(self, request: PairingRequest, name: str) -> Response:
-        return asset_response(request, name)
+        return asset_response(request, find_asset(name))

@@ -183,7 +183,7 @@ _LIMITED: Final = (
     domain.TooManyWaiters,
     domain.TooManyRequests,
 )
-_TEMPORARY: Final = (
+TEMPORARY: Final = (
     domain.StoreUnavailable,
     domain.TooManyClusters,
     domain.TooManyWaiters,
@@ -234,7 +234,7 @@ def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
     """
     Return the headers that an error calls for, whatever form its answer has.
     """
-    if isinstance(error, _TEMPORARY):
+    if isinstance(error, TEMPORARY):
         return {b"Retry-After": b"%d" % ceil(error.retry_after)}
     if isinstance(error, http.MethodNotAllowed):
         return {b"Allow": ", ".join(error.allowed).encode()}

@@ -41,11 +41,12 @@ class Connection:
     site: PairingSite
     clock: Clock
     peer: IAddress = CLIENT
+    kind: type[HalfClosing] = HalfClosing
     transport: HalfClosing = field(init=False)
     channel: PairingChannel = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.transport = HalfClosing(hostAddress=SERVER, peerAddress=self.peer)
+        self.transport = self.kind(hostAddress=SERVER, peerAddress=self.peer)
         self.channel = self.site.buildProtocol(self.peer)
         self.transport.protocol = self.channel
         self.channel.makeConnection(self.transport)
