@@ -42,6 +42,7 @@ class Settings:
     :ivar flush_interval: the seconds between two snapshots, or ``None`` to hold
         back every answer until it is durable.
     :ivar pin_lifetime: in seconds.
+    :ivar require_protected: whether every new cluster is protected.
     :ivar max_wait: how long a request may wait, in seconds.
     :ivar max_waiters: how many may do so at the same time.
     :ivar json_log: whether the log is one of JSON lines.
@@ -52,6 +53,7 @@ class Settings:
     state_dir: Path
     flush_interval: float | None = None
     pin_lifetime: float = 86400.0
+    require_protected: bool = False
     max_wait: float = 300.0
     max_waiters: int = 20_000
     json_log: bool = False
@@ -278,6 +280,14 @@ class Options(usage.Options):
     optParameters = [
         [name, None, default, text] for name, default, text, _ in _PARAMETERS
     ]
+    optFlags = [
+        [
+            "require-protected",
+            None,
+            "Create protected clusters only: their PIN alone does nothing, each "
+            "machine needs a token. Old images send none.",
+        ]
+    ]
     synopsis = "[options]"
     longdesc = "Serve cluster pairing: boot machines into one cluster with one PIN."
 
@@ -346,6 +356,7 @@ class Options(usage.Options):
             state_dir=values["state-dir"],
             flush_interval=values["snapshot-interval"] if periodic else None,
             pin_lifetime=values["pin-lifetime"],
+            require_protected=bool(self["require-protected"]),
             max_wait=values["max-wait"],
             max_waiters=values["max-waiters"],
             json_log=values["log-format"] == "json",

@@ -208,9 +208,10 @@ class PairingDaemon(Service):
         waiting = Waiting(
             store=store, watchers=self._watchers, max_wait=settings.max_wait
         )
-        api = PairingAPI(store, waiting)
+        api = PairingAPI(store, waiting, settings.require_protected)
+        page = Page(store, settings.require_protected)
         self._site = PairingSite(
-            Root(api=Dispatch(api.app), page=Dispatch(Page(store).app)),
+            Root(api=Dispatch(api.app), page=Dispatch(page.app)),
             limits=settings.request_limits,
             request_log=RequestLog(
                 lambda call: reactor.callLater(0, call), self._metrics.logged

@@ -37,6 +37,13 @@ def ucontext(text: str) -> dict[str, str]:
     return found
 
 
+def button(answer: Answer) -> str | None:
+    """
+    Return what the button of the form says.
+    """
+    return answer.by_id("create").findtext("button")
+
+
 @pytest.fixture
 def wire(clock: Clock) -> Wire:
     return Wire(clock)
@@ -56,7 +63,7 @@ def test_the_form_is_there_and_shows_no_pin(wire: Wire) -> None:
     form = answer.by_id("create")
     assert form.attrib["method"] == "post"
     assert form.attrib["action"] == "/"
-    assert answer.text("create").strip() == "Create a PIN"
+    assert button(answer) == "Create a PIN"
     assert "hidden" in answer.by_id("result").attrib
     assert answer.text("pin") == ""
     assert len(wire.book) == 0
@@ -119,8 +126,8 @@ def test_a_shell_may_source_what_the_original_reads(made: Answer, name: str) -> 
 @pytest.mark.parametrize("name", ["master", "worker"])
 def test_a_snippet_is_a_labelled_control(made: Answer, name: str) -> None:
     assert "readonly" in made.by_id(name).attrib
-    labels = [label.text for label in made.document().iter("label")]
-    assert labels == ["Master", "Worker"]
+    labels = ["".join(label.itertext()) for label in made.document().iter("label")]
+    assert labels == [" Protect with tokens", "Master", "Worker"]
     assert made.document().find(f".//label[@for='{name}']") is not None
     made.by_id(made.by_id(name).attrib["aria-describedby"])
 
@@ -166,7 +173,7 @@ def test_a_service_that_cannot_save_says_so_on_the_page(clock: Clock) -> None:
     assert answer.headers["Retry-After"] == "30"
     assert answer.text("error").startswith("The service cannot save changes")
     assert "hidden" in answer.by_id("result").attrib
-    assert answer.text("create").strip().startswith("Create a PIN")
+    assert button(answer) == "Create a PIN"
     assert len(wire.book) == 0
 
 
