@@ -198,6 +198,7 @@ def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
     word = options.service_url or os.environ.get(SERVICE_URL) or None
     url = None if word is None else service_url(word)
     if options.command == "doctor":
+        _check_fingerprint(options, url)
         run_doctor(options, daemon, url)
         return
     asks = options.command == "new" or options.new

@@ -23,7 +23,7 @@ class CertificateFacts:
     :ivar problem: why it is not trusted; empty if it is.
     :ivar names: the names and addresses that it is for.
     :ivar days: how many days it is valid for.
-    :ivar fingerprint: the SHA-256 of its public key (SubjectPublicKeyInfo), in hex.
+    :ivar fingerprint: that of :mod:`cvmpair.core.fingerprint`.
     """
 
     problem: str = ""
@@ -90,17 +90,20 @@ def _certificate(facts: CertificateFacts) -> Iterator[Verdict]:
         yield fail(
             "certificate",
             f"not trusted: {facts.problem}",
-            "name its authority with --ca-file, or install a certificate for this name "
-            "with the whole chain",
+            "name its authority with --ca-file, or its key with --service-fingerprint, "
+            "or install a certificate for this name with the whole chain",
         )
     else:
         names = ", ".join(facts.names) or "no name"
         yield ok("certificate", f"trusted, for {names}")
-    text, step = f"{facts.days:.0f} days left", "renew it, and restart the daemon"
+    text, step = (
+        f"{facts.days:.0f} days left",
+        "renew it, and send SIGHUP to the daemon",
+    )
     if facts.days < 0:
         yield fail("certificate's end", f"expired {-facts.days:.0f} days ago", step)
     elif facts.days < DAYS:
         yield warn("certificate's end", text, step)
     else:
         yield ok("certificate's end", text)
-    yield ok("certificate's key", f"sha256:{facts.fingerprint}")
+    yield ok("certificate's key", facts.fingerprint)

@@ -15,8 +15,7 @@ from cvmpair.checks.limits import check_limits
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
-from cvmpair.commands.errors import Failed
-from cvmpair_agent.errors import ContextWrong
+from cvmpair_agent.errors import AgentError, ContextWrong
 
 _EPILOG: Final = """\
 After -- come the daemon's own options, so that they are checked as well:
@@ -53,6 +52,8 @@ def add_doctor(commands: Any) -> Any:
     doctor.add_argument(
         "--json", action="store_true", help="print the verdicts as JSON"
     )
+    # It has --service-fingerprint, which is checked together with that.
+    doctor.set_defaults(pin_server=False)
     return doctor
 
 
@@ -61,7 +62,7 @@ def run(options: Namespace, daemon: Sequence[str], service_url: str | None) -> N
     Print the verdicts.
 
     :param daemon: the words for the daemon.
-    :raises Failed: if one is a failure.
+    :raises AgentError: if one is a failure.
     """
     if options.trial and service_url is None:
         raise ContextWrong("--try needs a service: name it with --service-url.")
@@ -75,7 +76,7 @@ def run(options: Namespace, daemon: Sequence[str], service_url: str | None) -> N
             print(_line(verdict))
     failed = sum(verdict.level is Level.FAIL for verdict in verdicts)
     if failed:
-        raise Failed(f"{failed} of {len(verdicts)} checks failed")
+        raise AgentError(f"{failed} of {len(verdicts)} checks failed")
 
 
 def _verdicts(
@@ -91,7 +92,7 @@ def _verdicts(
     service: ServiceFacts | None = None
     shown: float | None = None
     if service_url is not None:
-        probe = ServiceProbe(service_url, options.ca_file)
+        probe = ServiceProbe(service_url, options.ca_file, options.service_fingerprint)
         try:
             service = probe.facts(trial=options.trial)
         except OSError:

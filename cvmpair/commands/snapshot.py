@@ -13,12 +13,11 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
 from cvmpair.commands import output
-from cvmpair.commands.errors import Failed
 from cvmpair.snapshots.errors import StateError, WriteFailed
 from cvmpair.snapshots.export import ExportReader
 from cvmpair.snapshots.summary import Summary
 from cvmpair.snapshots.transfer import export_state, import_state, read_state, verify
-from cvmpair_agent.errors import ContextWrong
+from cvmpair_agent.errors import AgentError, ContextWrong
 from cvmpair_agent.files.replacing import new_file
 
 STANDARD: Final = "-"
@@ -106,7 +105,7 @@ def run(options: Namespace) -> None:
                     summary = verify(ExportReader(_name(options.file), file))
             print(f"OK: {_described(summary)}")
     except (StateError, WriteFailed) as error:
-        raise Failed(str(error)) from None
+        raise AgentError(str(error)) from None
     except ValueError:
         raise ContextWrong("a path cannot have a null character in it.") from None
 

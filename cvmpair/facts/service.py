@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cvmpair.checks.service import CertificateFacts, ServiceFacts
+from cvmpair.core.fingerprint import fingerprint
 
 TIMEOUT: Final = 10.0
 """The seconds that each step of an exchange may take."""
@@ -34,11 +34,13 @@ class ServiceProbe:
 
     :ivar url: its base URL.
     :ivar ca_file: a PEM file with the authorities to trust.
+    :ivar pinned: the fingerprint of the only key to trust, whoever signed for it.
     :ivar time: what its clock showed at its first answer.
     """
 
     url: str
     ca_file: str | None
+    pinned: str | None = None
     time: float | None = field(init=False, default=None)
     _trusted: bool = field(init=False, default=True)
 
@@ -102,11 +104,18 @@ class ServiceProbe:
         connection = HTTPConnection(host, port, timeout=TIMEOUT)
         if self._parts.scheme == "https":
             # What is not trusted is told nothing; it is only looked at.
-            context = self._context(verified=self._trusted)
+            verified = self._trusted and self.pinned is None
+            context = self._context(verified=verified)
             connection = HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
         with closing(connection):
             place = f"{self._parts.path.rstrip('/')}{CLUSTERS}{path}"
             sent = {"Accept": "application/json", "User-Agent": "cvmpair"}
+            connection.connect()
+            if self._trusted and self.pinned is not None:
+                # It may be another server each time.
+                peer: Any = connection.sock
+                if _key_of(_read(peer.getpeercert(binary_form=True))) != self.pinned:
+                    raise ConnectionError("its key is another now")
             connection.request(method, place, headers={**sent, **(headers or {})})
             answer = connection.getresponse()
             found = {name.lower(): text for name, text in answer.getheaders()}
@@ -117,20 +126,20 @@ class ServiceProbe:
     def _certificate(self) -> CertificateFacts:
         problem = ""
         try:
-            data = self._handshake(verified=True)
+            data = self._handshake(verified=self.pinned is None)
         except ssl.SSLCertVerificationError as error:
             problem = error.verify_message.rstrip(".")
             data = self._handshake(verified=False)
-        certificate = x509.load_der_x509_certificate(data)
+        certificate = _read(data)
+        key = _key_of(certificate)
+        if self.pinned not in {None, key}:
+            problem = "its key is not the one of --service-fingerprint"
         left = certificate.not_valid_after_utc - datetime.now(UTC)
-        key = certificate.public_key().public_bytes(
-            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-        )
         return CertificateFacts(
             problem=problem,
             names=_names(certificate),
             days=left.total_seconds() / 86400,
-            fingerprint=sha256(key).hexdigest(),
+            fingerprint=key,
         )
 
     def _handshake(self, *, verified: bool) -> bytes:
@@ -141,6 +150,17 @@ class ServiceProbe:
             data = connection.getpeercert(binary_form=True)
         assert data is not None, "a server has one"
         return data
+
+
+def _read(data: bytes | None) -> x509.Certificate:
+    return x509.load_der_x509_certificate(data or b"")
+
+
+def _key_of(certificate: x509.Certificate) -> str:
+    key = certificate.public_key()
+    return fingerprint(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -157,5 +177,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return error.strerror or str(error) or type(error).__name__
     return f"what it sends is no HTTP ({type(error).__name__})"

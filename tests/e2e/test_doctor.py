@@ -187,6 +187,7 @@ def test_nobody_there() -> None:
     assert found.code == 1
     assert "refused" in found.line("service")
     assert doctor("--try").code == 2
+    assert doctor("--service-fingerprint=nonsense").code == 2
     assert doctor("--service-url", "nonsense://a").code == 2
     words = ("--service-url=https://localhost:1", "--ca-file=/missing")
     assert "--ca-file" in doctor(*words).said
@@ -234,6 +235,12 @@ def test_tls(tmp_path: Path) -> None:
         good = doctor(url, "--ca-file", ca_file, "--try")
         unknown = doctor(url, "--try")
         other = doctor(f"--service-url=https://127.0.0.1:{port}", "--ca-file", ca_file)
+        key = good.line("certificate's key").split()[-1]
+        pinned = doctor(url, "--service-fingerprint", key, "--try")
+        wrong = doctor(url, "--service-fingerprint", f"sha256:{'0f' * 32}", "--try")
+    assert pinned.levels["certificate"] == pinned.levels["trial"] == "ok"
+    assert "--service-fingerprint" in wrong.line("certificate")
+    assert "trial" not in wrong.levels
     assert good.levels["certificate"] == good.levels["trial"] == "ok"
     assert "localhost" in good.line("certificate")
     assert good.levels["certificate's end"] == "warn"
