@@ -4,6 +4,7 @@
 # make faults                                each system call fails in each way, not a third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
 # make evidence  the long runs of tests/evidence, see EVIDENCE.md
+# make fuzz SECONDS=3600                     bytes of any kind, each target so long
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
 # make deb    a Debian package in dist      make dist-directory  the same for anywhere
@@ -18,13 +19,14 @@ PYTHON ?= python3
 JOBS ?= 2
 CYCLES ?= 1000
 ROUNDS ?= 1000
+SECONDS ?= 3600
 N ?= 120000
 PYTHONS ?= 3.11 3.12 3.13 3.14
 SUITE ?= bookworm
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
 BIN := .venv/bin
 
-.PHONY: run test check bench soak ledger faults races evidence clean test-packages \
+.PHONY: run test check bench soak ledger faults races evidence fuzz clean test-packages \
     pins wheels dist-directory deb deb-test
 
 run: .venv/installed
@@ -61,6 +63,9 @@ races: .venv/installed-test
 
 evidence: .venv/installed-test test-packages
 	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest tests/evidence $(ARGS)
+
+fuzz: .venv/installed-test
+	CVMPAIR_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/evidence/test_fuzzing.py
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \

@@ -118,6 +118,9 @@ def test_contexts_of_a_new_protected_cluster(tmp_path: Path) -> None:
     assert b"goes over http://" in new.stderr
     for secret in (PIN, *TOKENS.values()):
         assert secret.encode() not in new.stdout + new.stderr
+    # They are lost to no other cluster.
+    assert status("context", "--new", f"--service-url={asked.url}", *words) == 2
+    assert json.loads(kept.read_text()) == CLUSTER
     # Those of the file are the same, another time.
     for role, scope in (Role.MASTER, "write"), (Role.WORKER, "read"):
         cluster = read((tmp_path / f"out-{role.value}").read_bytes())

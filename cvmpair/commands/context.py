@@ -110,6 +110,11 @@ class ContextCommand:
             return None
         place = Path(f"{name}-cluster.json")
         output.check(place, is_directory=False)
+        if place.exists():
+            raise ContextWrong(
+                f"{place} holds the tokens of another cluster: move it away, or name "
+                "another --output."
+            )
         return place
 
     def _write_tokens(self, cluster: KnownCluster, keep: Path | None) -> None:

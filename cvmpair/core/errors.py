@@ -91,6 +91,87 @@ class TooManyKeys(PairingError):
         self.limit = limit
 
 
+class TokenNeeded(PairingError):
+    """
+    The cluster is protected, and the request shows no token that is valid.
+
+    :ivar shown: whether it shows one at all.
+    """
+
+    def __init__(self, *, shown: bool) -> None:
+        super().__init__(
+            "The token is none of this cluster's, or it has expired or was revoked. "
+            "Whoever has the admin token can make a new one."
+            if shown
+            else "This cluster is protected: its PIN alone does nothing. Send one of "
+            "its tokens in the header Authorization: Bearer TOKEN."
+        )
+        self.shown = shown
+
+
+class TokenMalformed(PairingError):
+    """
+    The cluster is protected, and ``Authorization`` cannot be read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The header Authorization cannot be read. Send it once, as "
+            "Authorization: Bearer TOKEN."
+        )
+
+
+class TokenInsufficient(PairingError):
+    """
+    The token is valid, but does not allow this.
+
+    :ivar needed: the scope that does.
+    """
+
+    def __init__(self, needed: str) -> None:
+        super().__init__(
+            f"This needs a token of the scope {needed}; the one sent allows less."
+        )
+        self.needed = needed
+
+
+class TokenNotFound(PairingError):
+    """
+    The cluster has no token of this id: it has expired or was revoked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cluster has no such token. A token is named by its id, the part "
+            "before the dot; GET the tokens of the cluster for a list."
+        )
+
+
+class NotProtected(PairingError):
+    """
+    The cluster has no tokens: whoever knows the PIN may do everything.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This cluster is not protected, so it has no tokens. Create another one "
+            'with {"protected": true}.'
+        )
+
+
+class TooManyTokens(PairingError):
+    """
+    The cluster can have no more tokens.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This cluster has reached the limit of {limit} tokens. Revoke one that "
+            "is no longer needed."
+        )
+        self.limit = limit
+
+
 class TooManyClusters(PairingError):
     """
     The service is full.
@@ -168,12 +249,12 @@ class TooManyRequests(PairingError):
         :param limit: the name of the limit.
         :param retry_after: the seconds after which asking again makes sense.
         """
-        super().__init__(_TOO_MANY[limit])
+        super().__init__(CLIENT_LIMITS[limit])
         self.limit = limit
         self.retry_after = retry_after
 
 
-_TOO_MANY: Final[Mapping[str, str]] = {
+CLIENT_LIMITS: Final[Mapping[str, str]] = {
     "guesses": (
         "Your address has asked for too many different PINs that never were, so for up "
         "to a minute it can use no other. Check the PINs of your machines for typing "
@@ -193,4 +274,4 @@ _TOO_MANY: Final[Mapping[str, str]] = {
         "and again, or ask the operator to raise --max-waiters-per-address."
     ),
 }
-"""What to do, by limit."""
+"""What to do, by the name of the limit."""

@@ -41,12 +41,19 @@ def new_pin(draw: Callable[[int], int] = secrets.randbelow) -> str:
     :param draw: returns a number from 0 to below its argument, each as likely as any
         other; the default cannot be predicted.
     """
-    number = draw(len(PIN_ALPHABET) ** PIN_LENGTH)
-    pin = ""
-    for _ in range(PIN_LENGTH):
+    return draw_word(PIN_LENGTH, draw)
+
+
+def draw_word(length: int, draw: Callable[[int], int]) -> str:
+    """
+    Draw a word of the characters that PINs have.
+    """
+    number = draw(len(PIN_ALPHABET) ** length)
+    word = ""
+    for _ in range(length):
         number, place = divmod(number, len(PIN_ALPHABET))
-        pin += PIN_ALPHABET[place]
-    return pin
+        word += PIN_ALPHABET[place]
+    return word
 
 
 def key_name(text: str) -> str:

@@ -26,7 +26,7 @@ from cvmpair.core.errors import (
     Stopping,
 )
 from cvmpair.core.model import Key
-from cvmpair.core.packing import Packed
+from cvmpair.core.packing import Packed, is_protected
 from cvmpair.core.watchers import Place, Question
 from cvmpair.stores.protocol import ClusterStore
 from cvmpair.web.api import CLUSTERS, KEY, KEYS
@@ -166,16 +166,25 @@ class LaneChannel(PairingChannel):
         if exhausted and self.peer.client in exhausted:
             # What it may still ask for is known elsewhere.
             return False
-        if request.name is None:
-            return self._post(request)
         try:
             settled = lane.store.is_settled(request.pin)
             packed = lane.store.packed(request.pin)
         except Exception:
             # The ordinary way will meet it too, and knows what to do.
             return False
-        if seconds := request.fields.wait and lane.waiting.granted(request.fields.wait):
-            question = _reading(request, request.name).question
+        if packed is not None and is_protected(packed):
+            # It is not known here who may do what.
+            return False
+        if request.name is None:
+            return self._post(request)
+        return self._get(request, request.name, packed, settled=settled)
+
+    def _get(
+        self, request: KeyRequest, name: str, packed: Packed | None, *, settled: bool
+    ) -> bool:
+        waiting: Waiting = self.site.lane.waiting
+        if seconds := request.fields.wait and waiting.granted(request.fields.wait):
+            question = _reading(request, name).question
             if not settled or not question.is_news(packed):
                 self._wait(request, question, seconds)
                 return True

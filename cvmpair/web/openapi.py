@@ -12,6 +12,7 @@ from typing import Final
 from attrs import define, field
 
 from cvmpair import __version__
+from cvmpair.core.errors import TokenNeeded
 from cvmpair.web.bodies import FORM
 from cvmpair.web.errors import MethodNotAllowed
 from cvmpair.web.negotiation import JSON, PROBLEM, TEXT
@@ -69,7 +70,16 @@ def document() -> bytes:
             "headers": HEADERS,
             "parameters": PARAMETERS,
             "responses": refusals.responses,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of the cluster, if it is protected.",
+                }
+            },
         },
+        # Only protected clusters need one.
+        "security": [{}, {"token": []}],
     }
     return json.dumps(content, indent=1).encode() + b"\n"
 
@@ -100,6 +110,8 @@ class _Refusals:
         headers = ["Vary", "Cache-Control"]
         if MethodNotAllowed in errors:
             headers.append("Allow")
+        if all(error is TokenNeeded for error in errors):
+            headers.append("WWW-Authenticate")
         if all(error in TEMPORARY for error in errors):
             headers.append("Retry-After")
         types = [f"/problems#{kind.name}" for kind in kinds]

@@ -17,6 +17,8 @@ _CLUSTERS: Final = "/api/v1/clusters"
 _CLUSTER: Final = f"{_CLUSTERS}/<pin>"
 _KEYS: Final = f"{_CLUSTER}/keys"
 _KEY: Final = f"{_KEYS}/<name>"
+_TOKENS: Final = f"{_CLUSTER}/tokens"
+_TOKEN: Final = f"{_TOKENS}/<token_id>"
 
 Problems = tuple[type[Exception], ...]
 
@@ -25,13 +27,21 @@ EVERYWHERE: Final[Problems] = (
     http.NoSuchResource,
     http.RequestTimeout,
     http.ContentTooLarge,
+    # The connection itself may be one too many.
+    domain.TooManyRequests,
     http.HeadersTooLarge,
     http.InternalError,
 )
 """What can be wrong with any request."""
 
-_READING: Final[Problems] = (
+_IN_A_CLUSTER: Final[Problems] = (
     domain.ClusterNotFound,
+    domain.TokenMalformed,
+    domain.TokenNeeded,
+    domain.TokenInsufficient,
+)
+_READING: Final[Problems] = (
+    *_IN_A_CLUSTER,
     http.NotAcceptable,
     domain.ConditionFailed,
     domain.StoreUnavailable,
@@ -39,11 +49,13 @@ _READING: Final[Problems] = (
     domain.Stopping,
 )
 _DELETING: Final[Problems] = (
-    domain.ClusterNotFound,
+    *_IN_A_CLUSTER,
+    http.CrossSite,
     domain.ConditionFailed,
     domain.StoreUnavailable,
 )
 _TAKING_A_BODY: Final[Problems] = (
+    http.CrossSite,
     domain.InvalidFields,
     http.NotAcceptable,
     http.UnsupportedMediaType,
@@ -51,7 +63,7 @@ _TAKING_A_BODY: Final[Problems] = (
 )
 _CHANGING: Final[Problems] = (
     *_TAKING_A_BODY,
-    domain.ClusterNotFound,
+    *_IN_A_CLUSTER,
     domain.KeyNotFound,
     domain.KeyExists,
     domain.ConditionFailed,
@@ -108,9 +120,13 @@ OPERATIONS: Final = (
         body="NewCluster",
         must=False,
         status=201,
-        content={"Cluster": JSON},
+        content={"CreatedCluster": JSON},
         told=("Location", *_STATE),
-        problems=(*_TAKING_A_BODY, domain.TooManyClusters),
+        problems=(
+            *_TAKING_A_BODY,
+            http.ProtectionRequired,
+            domain.TooManyClusters,
+        ),
     ),
     Operation(
         path=_CLUSTER,
@@ -154,7 +170,7 @@ OPERATIONS: Final = (
         told=("Location", *_STATE),
         problems=(
             *_TAKING_A_BODY,
-            domain.ClusterNotFound,
+            *_IN_A_CLUSTER,
             domain.KeyExists,
             domain.ConditionFailed,
             domain.TooManyKeys,
@@ -201,6 +217,44 @@ OPERATIONS: Final = (
         status=204,
         content={},
         problems=(domain.KeyNotFound, *_DELETING),
+    ),
+    Operation(
+        path=_TOKENS,
+        method="GET",
+        name="getTokens",
+        summary="Return the tokens of a protected cluster, without their secrets.",
+        headers=(*_CONDITIONS, "Prefer"),
+        content={"Tokens": JSON},
+        told=_STATE,
+        problems=(domain.NotProtected, *_READING),
+    ),
+    Operation(
+        path=_TOKENS,
+        method="POST",
+        name="addToken",
+        summary="Make a token, which is told only now.",
+        headers=_CONDITIONS,
+        body="NewToken",
+        status=201,
+        content={"CreatedToken": JSON},
+        told=("Location", *_STATE),
+        problems=(
+            *_TAKING_A_BODY,
+            *_IN_A_CLUSTER,
+            domain.NotProtected,
+            domain.ConditionFailed,
+            domain.TooManyTokens,
+        ),
+    ),
+    Operation(
+        path=_TOKEN,
+        method="DELETE",
+        name="revokeToken",
+        summary="Revoke a token.",
+        headers=_CONDITIONS,
+        status=204,
+        content={},
+        problems=(domain.TokenNotFound, domain.NotProtected, *_DELETING),
     ),
 )
 """All that there are, but for ``HEAD`` and ``OPTIONS``, which follow from these."""

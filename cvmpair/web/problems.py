@@ -16,6 +16,7 @@ from werkzeug import exceptions as routing
 
 from cvmpair.core import errors as domain
 from cvmpair.web import errors as http
+from cvmpair.web.authorization import challenge
 from cvmpair.web.negotiation import JSON, PROBLEM, TEXT, accept_header, choose
 
 _log = Logger()
@@ -51,6 +52,43 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Some fields are wrong",
         "The member ``errors`` has the reasons for each field.",
     ),
+    domain.TokenMalformed: ProblemType(
+        400,
+        "token-malformed",
+        "The header Authorization cannot be read",
+        "Send it once, as ``Authorization: Bearer TOKEN``, with nothing behind the "
+        "token.",
+    ),
+    domain.TokenNeeded: ProblemType(
+        401,
+        "token-needed",
+        "A token is needed",
+        "Send ``Authorization: Bearer TOKEN`` with a token of the cluster: whoever "
+        "created it got three of them. On a machine it is ``cvm_cluster_token`` of the "
+        "context.",
+    ),
+    domain.TokenInsufficient: ProblemType(
+        403,
+        "token-insufficient",
+        "The token is not enough",
+        "To read takes any token, to change keys one of the scope ``write`` or "
+        "``admin``, to delete the cluster and for its tokens one of the scope "
+        "``admin``.",
+    ),
+    http.CrossSite: ProblemType(
+        403,
+        "cross-site",
+        "The request comes from another site",
+        "Open the page of the service itself in the browser. A program that is no "
+        "browser leaves the header ``Sec-Fetch-Site`` out.",
+    ),
+    http.ProtectionRequired: ProblemType(
+        403,
+        "protection-required",
+        "Clusters have to be protected",
+        "Create it without the field ``protected``, or with ``true``. Machines that "
+        "send no token cannot pair here.",
+    ),
     http.NoSuchResource: ProblemType(
         404,
         "no-such-resource",
@@ -71,6 +109,13 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "No such key",
         "Somebody else has yet to add it. Ask with ``Prefer: wait=60``, and the answer "
         "comes as soon as that has happened, or after 60 seconds: then ask again.",
+    ),
+    domain.TokenNotFound: ProblemType(
+        404,
+        "no-such-token",
+        "No such token",
+        "It has been revoked already, or has expired: then nothing is left to do. "
+        "Otherwise look for its id among the tokens of the cluster.",
     ),
     http.MethodNotAllowed: ProblemType(
         405,
@@ -98,6 +143,13 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "The key exists already",
         "Read the key to see who was first. To change it, use ``PUT`` or ``PATCH`` on "
         "the key itself.",
+    ),
+    domain.NotProtected: ProblemType(
+        409,
+        "not-protected",
+        "The cluster is not protected",
+        "Whoever knows its PIN may do everything, and that stays so. Create another "
+        'one with ``{"protected": true}``.',
     ),
     domain.ConditionFailed: ProblemType(
         412,
@@ -168,6 +220,12 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Delete a key that is no longer needed, or ask the operator to raise "
         "``--max-keys``.",
     ),
+    domain.TooManyTokens: ProblemType(
+        507,
+        "too-many-tokens",
+        "The cluster can have no more tokens",
+        "Revoke one that is no longer needed. Those that have expired do not count.",
+    ),
     domain.TooManyClusters: ProblemType(
         507,
         "too-many-clusters",
@@ -179,6 +237,7 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
 
 _LIMITED: Final = (
     domain.TooManyKeys,
+    domain.TooManyTokens,
     domain.TooManyClusters,
     domain.TooManyWaiters,
     domain.TooManyRequests,
@@ -238,6 +297,8 @@ def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
         return {b"Retry-After": b"%d" % ceil(error.retry_after)}
     if isinstance(error, http.MethodNotAllowed):
         return {b"Allow": ", ".join(error.allowed).encode()}
+    if words := challenge(error):
+        return {b"WWW-Authenticate": words}
     return {}
 
 

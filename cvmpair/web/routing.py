@@ -15,6 +15,7 @@ from cvmpair.web.coroutines import run
 from cvmpair.web.errors import NotAcceptable, RequestError
 from cvmpair.web.negotiation import accept_header, choose
 from cvmpair.web.request import PairingRequest
+from cvmpair.web.security import refuse_cross_site
 
 H = TypeVar("H", bound=Callable[..., Awaitable[Response]])
 
@@ -34,6 +35,7 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
             request.route = path
             pin = names.get("pin")
             try:
+                refuse_cross_site(request)
                 if pin is not None:
                     if not is_pin(pin):
                         raise ClusterNotFound

@@ -10,6 +10,7 @@ from cvmpair.core.names import (
     MAX_VALUE_BYTES,
     PIN_LENGTH,
 )
+from cvmpair.core.tokens import SCOPES
 from cvmpair.web.problems import PROBLEM_TYPES
 
 Part = dict[str, Any]
@@ -41,18 +42,51 @@ _NEW_VALUE: Final[Part] = {
 }
 
 
+_SCOPE: Final[Part] = {"enum": list(SCOPES)}
+_TOKEN: Final[Part] = {
+    "type": "string",
+    "pattern": r"^[a-z0-9]{8}\.[A-Za-z0-9_-]{43}$",
+    "description": "It is a secret, and told only once.",
+}
+_CLUSTER: Final = ["pin", "creation_time", "expiration_time"]
+_OF_CLUSTER: Final[Part] = {
+    "pin": PIN,
+    "creation_time": _TIME,
+    "expiration_time": _TIME,
+    "protected": {"const": True},
+}
+_OF_TOKEN: Final[Part] = {
+    "id": {"type": "string", "pattern": "^[a-z0-9]{8}$"},
+    "scope": _SCOPE,
+    "creation_time": _TIME,
+    "expiration_time": _TIME,
+}
+
+
 def _object(required: list[str], **properties: Part) -> Part:
     return {"type": "object", "required": required, "properties": properties}
 
 
 SCHEMAS: Final[Part] = {
     "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
-    "NewCluster": {"type": "object"},
-    "Cluster": _object(
-        ["pin", "creation_time", "expiration_time"],
-        pin=PIN,
-        creation_time=_TIME,
-        expiration_time=_TIME,
+    "NewCluster": _object([], protected={"type": "boolean"}),
+    "Cluster": _object(_CLUSTER, **_OF_CLUSTER),
+    "CreatedCluster": _object(
+        _CLUSTER,
+        **_OF_CLUSTER,
+        tokens=_object(list(SCOPES), **dict.fromkeys(SCOPES, _TOKEN)),
+    ),
+    "Tokens": {"type": "array", "items": _object(list(_OF_TOKEN), **_OF_TOKEN)},
+    "CreatedToken": _object([*_OF_TOKEN, "token"], **_OF_TOKEN, token=_TOKEN),
+    "NewToken": _object(
+        ["scope"],
+        scope=_SCOPE,
+        lifetime={
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 10**12 - 1,
+            "description": "In seconds. No token outlives its cluster.",
+        },
     ),
     "Key": _object(
         ["key", "value"], key=NAME, value={"type": "string", "minLength": 1}
@@ -76,7 +110,10 @@ SCHEMAS: Final[Part] = {
             "description": "By field, what is wrong with it.",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
-        limit={"type": "integer", "description": "What the limit is."},
+        limit={
+            "type": ["integer", "string"],
+            "description": "What the limit is, or for 429 its name.",
+        },
     ),
     "ProblemLine": {"type": "string", "description": "The detail, in one line."},
 }
@@ -100,6 +137,7 @@ HEADERS: Final[Part] = {
     "Retry-After": _header(
         "The seconds after which to try again.", type="integer", minimum=0
     ),
+    "WWW-Authenticate": _header("That it takes a bearer token.", type="string"),
     "Preference-Applied": {
         "description": "wait=SECONDS, if the answer waited or would have waited.",
         "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
@@ -126,6 +164,13 @@ PARAMETERS: Final[Part] = {
         "required": True,
         "description": "The name of the key.",
         "schema": NAME,
+    },
+    "token_id": {
+        "name": "token_id",
+        "in": "path",
+        "required": True,
+        "description": "The part of the token before the dot.",
+        "schema": _OF_TOKEN["id"],
     },
     "If-Match": {
         "name": "If-Match",

@@ -13,7 +13,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.http import parse_etags
 
 from cvmpair.web.errors import NoSuchResource
-from cvmpair.web.security import SECURITY_HEADERS
+from cvmpair.web.security import security_headers
 
 
 def read_asset(name: str) -> bytes:
@@ -70,7 +70,7 @@ def asset_response(request: IRequest, asset: Asset) -> Response:
     Return a file, or 304 if the client has it already.
     """
     headers: dict[str | bytes, str | bytes] = {
-        **SECURITY_HEADERS,
+        **security_headers(secure=request.isSecure()),
         b"ETag": f'"{asset.tag}"'.encode(),
         # The name stays the same with the next version, so a browser has to ask.
         b"Cache-Control": b"no-cache",

@@ -3,7 +3,6 @@ Machines of a protected cluster: what each may do, and how it ends when it may n
 """
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -91,13 +90,9 @@ def check_hidden(command: Command, new: bytes) -> None:
     See to it that nobody else on the machine sees a secret of a cluster.
     """
     cluster = json.loads(new)
-    seen = subprocess.run(
-        ["ps", "-ww", "-o", "args", "-p", str(command.process.pid)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert " pair " in seen
+    process = Path(f"/proc/{command.process.pid}")
+    seen = (process / "cmdline").read_text() + (process / "environ").read_text()
+    assert "\0pair\0" in seen
     for secret in (cluster["pin"], *cluster["tokens"].values()):
         assert secret not in seen
 

@@ -15,6 +15,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.core.errors import KeyNotFound
+from cvmpair.core.model import Cluster, Key
+from cvmpair.core.packing import pack
+from cvmpair.core.tokens import SCOPES, issue
 from cvmpair.web.api import CLUSTERS
 from cvmpair.web.guard import UNLIMITED
 from cvmpair.web.limits import ClientLimits
@@ -26,6 +29,12 @@ PIN = "enico1qq0oey"
 VERSION = 1_000_000_000
 DATE = re.compile(rb"\r\nDate: [^\r]*")
 EXAMPLES = 2000
+
+PROTECTED = "protected000"
+"""The PIN of a cluster that is protected, with a token for each scope."""
+
+ISSUED = {scope: issue(scope, now=0.0) for scope in SCOPES}
+BEARERS = [f"Bearer {text}" for _, text in ISSUED.values()]
 
 KEYS = f"{CLUSTERS}/{PIN}/keys"
 KEY = f"{KEYS}/sesame"
@@ -49,7 +58,15 @@ def make_wire(
 ) -> Wire:
     wire = Wire(Clock(), has_lane=has_lane, client_limits=limits)
     cluster = f'[0.0,86400.0,{VERSION},["sesame","open",{VERSION}]]'
-    wire.book.load([(PIN, cluster)])
+    protected = Cluster(
+        pin=PROTECTED,
+        created=0.0,
+        lifetime=86400.0,
+        version=VERSION,
+        keys=(Key(name="sesame", value="open", version=VERSION),),
+        tokens=tuple(token for token, _ in ISSUED.values()),
+    )
+    wire.book.load([(PIN, cluster), (PROTECTED, pack(protected))])
     wire.book.begin_run(VERSION)
     wire.book._draw_pin = (f"sesame{number:06}" for number in count()).__next__
     if held:
@@ -90,16 +107,18 @@ class Pair:
             flushed, wire.disk.flushed = wire.disk.flushed, None
             if flushed is not None:
                 flushed.callback(None)
-                wire.watchers.tell({PIN: wire.book.packed(PIN)})
+                for pin in (PIN, PROTECTED):
+                    wire.watchers.tell({pin: wire.book.packed(pin)})
             wire.clock.advance(0)
         self.compare()
 
     def change(self) -> None:
         for wire in self.wires:
             # A request may have renamed or deleted it.
-            with suppress(KeyNotFound):
-                wire.book.change_key(PIN, "sesame", value="changed")
-            wire.changed(PIN)
+            for pin in (PIN, PROTECTED):
+                with suppress(KeyNotFound):
+                    wire.book.change_key(pin, "sesame", value="changed")
+                wire.changed(pin)
             wire.clock.advance(0)
         self.compare()
 
@@ -115,6 +134,7 @@ class Pair:
                 connection.closed,
                 connection.transport.written,
                 wire.book.cluster(PIN),
+                wire.book.cluster(PROTECTED),
                 wire.guard.size(),
                 len(wire.guard.waiters),
             )
@@ -161,6 +181,11 @@ strange_targets = st.sampled_from(
 )
 OF_GET = ["If-None-Match", "Prefer"]
 COMMON = ["User-Agent", "Accept", "Accept-Encoding", "Connection", *OF_GET]
+IN_PROTECTED = {
+    KEYS: f"{CLUSTERS}/{PROTECTED}/keys",
+    KEY: f"{CLUSTERS}/{PROTECTED}/keys/sesame",
+    f"{KEYS}/sesame2": f"{CLUSTERS}/{PROTECTED}/keys/sesame2",
+}
 STRANGE = [
     "If-Match",
     "Content-Type",
@@ -173,6 +198,7 @@ STRANGE = [
     "Host Name",
     "",
     "Accepté",
+    "Authorization",
     " Host",
     "Host",
     *COMMON,
@@ -222,6 +248,7 @@ strange_values = {
     "Content-Length": st.sampled_from(["0", "2", "-1", "+2", "02", "2 ", "99999999"]),
     "Transfer-Encoding": st.sampled_from(["chunked", "identity", "sesame"]),
     "Expect": st.just("100-continue"),
+    "Authorization": st.sampled_from(["Bearer sesame", "", *BEARERS]),
     "Content-Encoding": st.sampled_from(["gzip", "identity"]),
     "Prefer": st.sampled_from(["respond-async", "wait=", "wait=1000", "Wait=1;a=b"]),
 }
@@ -253,6 +280,17 @@ bodies = st.sampled_from(
 
 
 @st.composite
+def rights(draw: st.DrawFn, target: str) -> tuple[str, list[tuple[str, str]]]:
+    """
+    The same in the protected cluster, now and then, and the header that goes with it.
+    """
+    if target not in IN_PROTECTED or draw(st.integers(0, 9)):
+        return target, []
+    shown = draw(st.sampled_from(["", "", "Bearer", "Basic s", *BEARERS]))
+    return IN_PROTECTED[target], [("Authorization", shown)] if shown else []
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
     """
     A request as clients send it, with at most one thing strange about it.
@@ -279,6 +317,7 @@ def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
     target = draw(strange_targets if strange == "target" else common_targets)
     if method == "POST" and strange != "target":
         target = KEYS
+    target, shown = draw(rights(target))
     version = draw(versions) if strange == "version" else "HTTP/1.1"
     names = draw(st.lists(st.sampled_from(COMMON), max_size=3, unique=True))
     if method == "POST":
@@ -293,6 +332,7 @@ def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
         length = len(body) + (draw(st.integers(-2, 2)) if strange == "length" else 0)
         fields += [("Content-Type", kind), ("Content-Length", str(length))]
         fields = draw(st.permutations(fields))
+    fields += shown
     at = draw(st.integers(0, len(fields) - 1))
     name, value = fields[at]
     if strange == "header":
@@ -349,6 +389,11 @@ def test_both_ways_lead_to_the_same() -> None:
         pause=0.0,
         held=True,
     )
+    @example(
+        said=[f"GET {IN_PROTECTED[KEY]} HTTP/1.1\r\nHost: a\r\n\r\n".encode()],
+        pause=0.0,
+        held=False,
+    )
     def converse(said: list[bytes], pause: float, held: bool) -> None:  # noqa: FBT001
         pair = Pair(held=held)
         for data in said:
@@ -362,9 +407,10 @@ def test_both_ways_lead_to_the_same() -> None:
         taken.update(pair.tally.seen)
 
     converse()
+    assert taken["GET", 401] == taken["POST", 401] == 0, taken
     # It would be worth nothing if all had gone the same way.
     for method, status in [("GET", 200), ("GET", 304), ("GET", 404), ("POST", 201)]:
-        assert taken[method, status] > EXAMPLES // 200, taken
+        assert taken[method, status] > EXAMPLES // 400, taken
     assert taken["POST", 409] > 0, taken
     assert taken["POST", 400] > 0, taken
 

@@ -31,6 +31,14 @@ ERRORS = [
     domain.TooManyWaiters(20_000, retry_after=30.0),
     domain.TooManyRequests("guesses", retry_after=1.5),
     domain.Stopping(),
+    domain.TokenNeeded(shown=False),
+    domain.TokenMalformed(),
+    domain.TokenInsufficient("write"),
+    domain.TokenNotFound(),
+    domain.NotProtected(),
+    domain.TooManyTokens(64),
+    http.ProtectionRequired(),
+    http.CrossSite(),
 ]
 
 
@@ -58,13 +66,7 @@ def test_a_problem_in_json(error: Exception) -> None:
     assert document.pop("detail") == str(error)
     if isinstance(error, domain.InvalidFields):
         assert document.pop("errors") == error.errors
-    limited = (
-        domain.TooManyKeys,
-        domain.TooManyClusters,
-        domain.TooManyWaiters,
-        domain.TooManyRequests,
-    )
-    if isinstance(error, limited):
+    if hasattr(error, "limit"):
         assert document.pop("limit") == error.limit
     assert document == {}
 
@@ -87,6 +89,18 @@ def test_a_problem_is_one_line_of_text(error: Exception) -> None:
         (domain.TooManyRequests("waiters", 1.5), b"Retry-After", b"2"),
         (domain.Stopping(), b"Retry-After", b"2"),
         (http.MethodNotAllowed("SESAME", ["GET", "PUT"]), b"Allow", b"GET, PUT"),
+        *[
+            (error, b"WWW-Authenticate", f'Bearer realm="cvmpair"{words}'.encode())
+            for error, words in (
+                (domain.TokenNeeded(shown=False), ""),
+                (domain.TokenNeeded(shown=True), ', error="invalid_token"'),
+                (domain.TokenMalformed(), ', error="invalid_request"'),
+                (
+                    domain.TokenInsufficient("write"),
+                    ', error="insufficient_scope", scope="write"',
+                ),
+            )
+        ],
     ],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/plain"])

@@ -139,6 +139,7 @@ class Wire:
     disk: Disk = field(factory=Disk)
     limits: Limits = field(factory=Limits)
     has_lane: bool = True
+    require_protected: bool = False
     client_limits: ClientLimits = UNLIMITED
     ticks: Clock = field(init=False, factory=Clock)
     site: PairingSite = field(init=False)
@@ -160,8 +161,9 @@ class Wire:
             clock=self.clock, limit=20_000, shares=self.guard.waiters
         )
         waiting = Waiting(store=store, watchers=self.watchers, max_wait=300.0)
-        api = PairingAPI(store, waiting)
-        root = Root(api=Dispatch(api.app), page=Dispatch(Page(store).app))
+        api = PairingAPI(store, waiting, self.require_protected)
+        page = Page(store, self.require_protected)
+        root = Root(api=Dispatch(api.app), page=Dispatch(page.app))
         self.site = PairingSite(
             root,
             limits=RequestLimits(),
