@@ -70,6 +70,8 @@ setup(
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
             "openapi-spec-validator>=0.9",
+            # What reads requirements, in tools/.
+            "packaging>=24",
             "playwright>=1.65",
             "pyyaml>=6",
             "pytest>=9",
@@ -77,6 +79,8 @@ setup(
             "pytest-xdist>=3.8",
             "ruff>=0.17",
             "schemathesis>=4.32",
+            # Builds the package without the network, in tools/.
+            "setuptools>=77",
             "towncrier>=26",
         ],
     },

@@ -66,7 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """
     Return the options, or end the process with the exit code for wrong usage.
     """
-    return Options(**vars(_parser().parse_args(arguments)))
+    return Options(**vars(parser().parse_args(arguments)))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,18 +81,21 @@ class _Parser(argparse.ArgumentParser):
         super().error(_UNKNOWN.sub(r"\1", message))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """
+    Return the parser of the command line.
+    """
+    top = _Parser(
         prog="cvmpair-agent",
         description="Pair the machines of a cluster while they boot.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
+    top.add_argument(
         "--version", action="version", version=f"cvmpair-agent {__version__}"
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {
         name: commands.add_parser(
             name,
@@ -139,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the values as _UCONTEXT_NAME=VALUE, quoted for a shell",
     )
-    return parser
+    return top
 
 
 def _add_sources(command: argparse.ArgumentParser) -> None:

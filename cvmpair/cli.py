@@ -15,6 +15,10 @@ from typing import Any, Final, NoReturn, TypeVar
 from cvmpair import __version__
 from cvmpair.commands.cluster import KnownCluster
 from cvmpair.commands.context import ROLES, ContextCommand
+from cvmpair.commands.doctor import add_doctor
+from cvmpair.commands.doctor import run as run_doctor
+from cvmpair.commands.snapshot import add_snapshot
+from cvmpair.commands.snapshot import run as run_snapshot
 from cvmpair.contexts.block import service_url
 from cvmpair.contexts.formats import FORMATS
 from cvmpair.core.fingerprint import check_fingerprint
@@ -93,6 +97,8 @@ def parser() -> Parser:
     _add_service(context)
     _add_context(context)
     _add_creation(context)
+    add_snapshot(commands)
+    _add_service(add_doctor(commands))
     return top
 
 
@@ -179,14 +185,22 @@ def _add_context(command: Parser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
     """
     Do what the command line says.
 
+    :param daemon: the words after ``--``, which are the daemon's.
     :raises AgentError: if that fails.
     """
+    if options.command == "snapshot":
+        run_snapshot(options)
+        return
     word = options.service_url or os.environ.get(SERVICE_URL) or None
     url = None if word is None else service_url(word)
+    if options.command == "doctor":
+        _check_fingerprint(options, url)
+        run_doctor(options, daemon, url)
+        return
     asks = options.command == "new" or options.new
     if asks and url is None:
         raise ContextWrong(f"Name the service with --service-url or ${SERVICE_URL}.")
@@ -275,7 +289,12 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     """
     status = 0
     try:
-        run(parser().parse_args(words))
+        given = list(sys.argv[1:] if words is None else words)
+        ours, daemon = given, []
+        # argparse would take what follows for ours.
+        if given[:1] == ["doctor"] and "--" in given:
+            ours, daemon = given[: given.index("--")], given[given.index("--") + 1 :]
+        run(parser().parse_args(ours), daemon)
     except AgentError as failed:
         print(f"cvmpair: {failed}", file=sys.stderr)
         status = failed.exit_code

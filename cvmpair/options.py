@@ -19,6 +19,14 @@ from cvmpair.web.limits import ClientLimits, Network, RequestLimits
 
 T = TypeVar("T")
 
+BACKLOG: Final = 1024
+"""
+How many connections may wait to be accepted.
+
+Twisted's own number is 50, and of ten thousand waiters that come back together after
+a restart, most would have to try again and again.
+"""
+
 DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -37,6 +45,7 @@ class Settings:
     :ivar require_protected: whether every new cluster is protected.
     :ivar max_wait: how long a request may wait, in seconds.
     :ivar max_waiters: how many may do so at the same time.
+    :ivar json_log: whether the log is one of JSON lines.
     """
 
     listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
@@ -47,6 +56,7 @@ class Settings:
     require_protected: bool = False
     max_wait: float = 300.0
     max_waiters: int = 20_000
+    json_log: bool = False
     limits: Limits = field(factory=Limits)
     request_limits: RequestLimits = field(factory=RequestLimits)
     client_limits: ClientLimits = field(factory=ClientLimits)
@@ -202,6 +212,13 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         whole_number(1, 10_000_000),
     ),
     (
+        "log-format",
+        "text",
+        "'json' writes the log as one JSON object a line, to the same file; 'text' "
+        "leaves it as twistd or twist have it.",
+        one_of("text", "json"),
+    ),
+    (
         "max-guesses",
         "20",
         "How many different PINs that never were one IPv4 address or IPv6 /64 may ask "
@@ -342,6 +359,7 @@ class Options(usage.Options):
             require_protected=bool(self["require-protected"]),
             max_wait=values["max-wait"],
             max_waiters=values["max-waiters"],
+            json_log=values["log-format"] == "json",
             limits=Limits(
                 clusters=values["max-clusters"], keys_per_cluster=values["max-keys"]
             ),

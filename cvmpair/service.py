@@ -15,12 +15,12 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from attrs import define, field
-from twisted.application.service import IService, Service
+from twisted.application.service import IService, IServiceCollection, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
@@ -29,14 +29,19 @@ from cvmpair.core.book import ClusterBook
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
-from cvmpair.options import Options, Settings, fail
+from cvmpair.json_log import log_in_json
+from cvmpair.options import BACKLOG, Options, Settings, fail
 from cvmpair.services.certificates import Certificates
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.supervision import Supervision
 from cvmpair.services.timekeeping import Timekeeping
-from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
+from cvmpair.snapshots.directory import (
+    FILE_NAME,
+    DirectoryLock,
+    prepare_directory,
+)
 from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
@@ -56,18 +61,8 @@ from cvmpair.web.waiting import Waiting
 
 __all__ = ["Options", "makeService"]
 
-FILE_NAME: Final = "cvmpair.db"
-
-BACKLOG: Final = 1024
-"""
-How many connections may wait to be accepted.
-
-Twisted's own number is 50, and of ten thousand waiters that come back together after
-a restart, most would have to try again and again.
-"""
-
 QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
-"""The endpoints that take such a number."""
+"""The endpoints that take a number for :data:`~cvmpair.options.BACKLOG`."""
 
 GC_THRESHOLDS: Final = (20_000, 20, 50)
 """How many objects more are made before each generation is looked through."""
@@ -94,7 +89,19 @@ def makeService(options: Options) -> IService:
         admin_endpoints=_endpoints(clock, "--admin-listen", settings.admin_listen),
         wall=time.time,
         environ=os.environ,
+        log_observer=_log_observer(options, clock),
     )
+
+
+def _log_observer(options: Options, reactor: Any) -> ILogObserver | None:
+    if not options.settings.json_log or options.parent is None:
+        return None
+    try:
+        return log_in_json(options.parent, reactor)
+    except ValueError as error:
+        fail(f"--log-format {error}", 2)
+    except OSError as error:
+        fail(f"the log file cannot be opened: {_reason(error)}", 1)
 
 
 Endpoints = Sequence[tuple[str, IStreamServerEndpoint]]
@@ -134,6 +141,7 @@ class PairingDaemon(Service):
     :ivar admin_endpoints: likewise, for :class:`~cvmpair.web.admin.Admin`.
     :ivar wall: the wall clock, in seconds since the epoch.
     :ivar environ: the environment, from which is taken what systemd says in it.
+    :ivar log_observer: what ``twistd`` is to log with instead of its own.
     """
 
     _log = Logger()
@@ -144,6 +152,7 @@ class PairingDaemon(Service):
     admin_endpoints: Endpoints = ()
     wall: Callable[[], float]
     environ: MutableMapping[str, str]
+    log_observer: ILogObserver | None = None
     _ports: list[IListeningPort] = field(init=False, factory=list)
     _certificates: Certificates = field(
         init=False, factory=lambda: Certificates(explain=_reason)
@@ -266,6 +275,15 @@ class PairingDaemon(Service):
         clusters = f"{len(self._book)} clusters"
         failure = self._snapshotting.failure
         return f"{clusters}, read-only: {failure}" if failure else clusters
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """
+        Join the application, which twistd asks for its observer right after.
+        """
+        if self.log_observer is not None:
+            application: Any = parent
+            application.setComponent(ILogObserver, self.log_observer)
+        super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
         """

@@ -5,7 +5,6 @@ What all the other tests logged is read when they have ended, see ``conftest.py`
 """
 
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -89,19 +88,20 @@ def test_a_leak_in_a_file_is_found(tmp_path: Path) -> None:
     assert len(list(leaks(lines_in(tmp_path), set()))) == 1
 
 
-@pytest.fixture(params=["twistd", "twist", "twist in JSON"])
-def launcher(request: pytest.FixtureRequest) -> Sequence[str]:
-    """
-    The words that start a daemon, in each form of log.
-    """
-    if request.param in LAUNCHERS:
-        return LAUNCHERS[request.param]
+LOGS = {
+    "twistd": (LAUNCHERS["twistd"], ()),
+    "twist": (LAUNCHERS["twist"], ()),
     # An event may have more in it than its text says.
-    return [*LAUNCHERS["twist"], "--log-format=json"]
+    "twist in JSON": ((*LAUNCHERS["twist"], "--log-format=json"), ()),
+    "our own JSON": (LAUNCHERS["twistd"], ("--log-format=json",)),
+}
+"""The words before and after ``cvmpair``, for each form of log."""
 
 
-def test_what_a_client_can_provoke(tmp_path: Path, launcher: Sequence[str]) -> None:
-    with Daemon(tmp_path / "state", launcher=launcher) as daemon:
+@pytest.mark.parametrize("form", LOGS)
+def test_what_a_client_can_provoke(tmp_path: Path, form: str) -> None:
+    launcher, options = LOGS[form]
+    with Daemon(tmp_path / "state", options, launcher=launcher) as daemon:
         provoke(daemon)
         assert daemon.terminate() == 0
     lines = daemon.log.read_text().splitlines()

@@ -8,7 +8,6 @@ needs neither salt nor a slow hash: there is nothing to guess.
 
 import hashlib
 import hmac
-import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Final, get_args
 
 from cvmpair.core.errors import NotProtected, TokenNotFound, TooManyTokens
 from cvmpair.core.model import Cluster, Scope, Token
-from cvmpair.core.names import draw_word
+from cvmpair.core.names import draw_word, is_token
 
 ID_LENGTH: Final = 8
 SECRET_BYTES: Final = 32
@@ -26,8 +25,6 @@ MAX_TOKENS: Final = 64
 
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 """Each allows what those before it do as well."""
-
-_is_text: Final = re.compile(r"[a-z0-9]{8}\.[A-Za-z0-9_-]{43}").fullmatch
 
 Draw = Callable[[int], int]
 """As for :func:`~cvmpair.core.names.new_pin`."""
@@ -56,7 +53,7 @@ def verify(text: str, tokens: tuple[Token, ...], now: float) -> Token | None:
     """
     Return which of the tokens a text is, unless it is none or has expired.
     """
-    if not _is_text(text):
+    if not is_token(text):
         return None
     word, _, secret = text.partition(".")
     digest = _digest(secret)

@@ -22,13 +22,14 @@ _POLICY: Final = (
 
 _HEADERS: Final[dict[str | bytes, str | bytes]] = {
     b"Content-Security-Policy": "; ".join(_POLICY).encode(),
-    b"Cross-Origin-Opener-Policy": b"same-origin",
     b"Cross-Origin-Resource-Policy": b"same-origin",
     b"Referrer-Policy": b"no-referrer",
     b"X-Content-Type-Options": b"nosniff",
 }
 
 _OVER_TLS: Final[dict[str | bytes, str | bytes]] = {
+    # Without TLS a browser ignores it, and complains.
+    b"Cross-Origin-Opener-Policy": b"same-origin",
     # A day, no more: a browser applies it to all ports of the host, so also to what
     # somebody else serves there without TLS.
     b"Strict-Transport-Security": b"max-age=86400",

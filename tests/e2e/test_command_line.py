@@ -34,6 +34,7 @@ HELP = {
     "max-waiters-per-address": ("requests", "0"),
     "trusted-proxy": ("address", "none"),
     "admin-listen": ("endpoint", "nowhere"),
+    "log-format": ("JSON", "text"),
 }
 """By option: a word for its unit, and its default."""
 
@@ -56,6 +57,7 @@ BAD = {
     "max-waiters-per-address": "nonsense",
     "trusted-proxy": "10.0.0.1/8",
     "admin-listen": "tcp:nonsense",
+    "log-format": "xml",
 }
 
 FLAGS = {"require-protected": "protected clusters"}

@@ -45,7 +45,6 @@ def assert_safe(answer: Answer) -> None:
     assert set(headers["Content-Security-Policy"].split("; ")) == POLICY
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert not any(name.startswith("Access-Control-") for name in headers)
 
@@ -56,6 +55,20 @@ def test_the_headers_of_a_page(wire: Wire, method: str, path: str) -> None:
     assert_safe(answer)
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [*PAGES, *[("GET", f"/assets/{name}") for name in ASSETS]]
+)
+def test_what_a_browser_heeds_over_tls_only(wire: Wire, method: str, path: str) -> None:
+    expected = {
+        "Strict-Transport-Security": "max-age=86400",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    answer = wire.ask(method, path, secure=True)
+    assert_safe(answer)
+    assert expected.items() <= answer.headers.items()
+    assert expected.keys().isdisjoint(wire.ask(method, path).headers)
 
 
 def test_the_headers_of_a_page_with_an_error(clock: Clock) -> None:
