@@ -29,7 +29,7 @@ AT_ONCE = 100
 """Connections that are opened between two looks at the others."""
 
 SMALL_BUFFER = 4096
-LARGE_PIECE = 64 * 1024
+LARGE_PIECE = 16 * 1024
 
 
 class Habit(StrEnum):
