@@ -8,10 +8,16 @@ from typing import TypeVar
 from attrs import define
 
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.errors import PairingError, StoreUnavailable
+from cvmpair.core.errors import (
+    ClusterGone,
+    ClusterNotFound,
+    PairingError,
+    StoreUnavailable,
+)
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
-from cvmpair.core.packing import Packed
+from cvmpair.core.packing import Packed, is_tombstone
 from cvmpair.core.timeline import Timeline
+from cvmpair.core.tombstones import gone
 from cvmpair.stores.protocol import Durability
 
 T = TypeVar("T")
@@ -52,7 +58,9 @@ class MemoryStore:
         return await self._answer(pin, lambda: self.book.packed(pin))
 
     async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
-        await self._change(pin, lambda: self.book.delete(pin, condition))
+        await self._change(
+            pin, lambda: self.book.delete(pin, self.timeline.now(), condition)
+        )
 
     async def key(self, pin: str, name: str) -> Key:
         return await self._answer(pin, lambda: self.book.key(pin, name))
@@ -80,7 +88,7 @@ class MemoryStore:
         try:
             answer = self.book.add_key(pin, name, value)
         except PairingError as error:
-            answer = error
+            answer = self._told(error)
         else:
             self.changed(pin)
         self.durability.when_settled(pin, lambda error: tell(error or answer))
@@ -109,6 +117,13 @@ class MemoryStore:
     def wall_time(self, book_time: float) -> float:
         return self.timeline.to_wall(book_time)
 
+    def live(self, packed: Packed | None) -> Packed:
+        if packed is None:
+            raise ClusterNotFound
+        if is_tombstone(packed):
+            raise self._told(gone(packed))
+        return packed
+
     async def _change(self, pin: str, change: Callable[[], T]) -> T:
         self.durability.check_writable()
 
@@ -123,8 +138,13 @@ class MemoryStore:
         # A refusal says something about the state too, so it is held back as well.
         try:
             answer = ask()
-        except PairingError:
+        except PairingError as error:
             await self.durability.settled(pin)
-            raise
+            raise self._told(error) from None
         await self.durability.settled(pin)
         return answer
+
+    def _told(self, error: PairingError) -> PairingError:
+        if isinstance(error, ClusterGone):
+            return ClusterGone(error.reason, self.wall_time(error.ended))
+        return error

@@ -17,7 +17,8 @@ class ClusterStore(Protocol):
     A method returns, or raises one of :mod:`cvmpair.core.errors`, only when what
     it says is durable. Names and values that come in are legal already.
     Every method may raise :class:`~cvmpair.core.errors.StoreUnavailable`, and
-    those that take a PIN :class:`~cvmpair.core.errors.ClusterNotFound`.
+    those that take a PIN :class:`~cvmpair.core.errors.ClusterNotFound` and
+    :class:`~cvmpair.core.errors.ClusterGone`.
     """
 
     async def create(self) -> Cluster:
@@ -39,7 +40,8 @@ class ClusterStore(Protocol):
 
     def packed(self, pin: str) -> Packed | None:
         """
-        Return a cluster as it is now, durable or not; ``None`` if there is none.
+        Return a cluster as it is now, durable or not, or its tombstone; ``None`` if
+        there is neither.
         """
 
     async def read(self, pin: str) -> Packed | None:
@@ -109,6 +111,11 @@ class ClusterStore(Protocol):
 
         :raises KeyNotFound: if there is none of that name.
         :raises ConditionFailed: if ``condition`` does not hold for the key.
+        """
+
+    def live(self, packed: Packed | None) -> Packed:
+        """
+        Return what :meth:`packed` returned, if that is a cluster.
         """
 
     def wall_time(self, book_time: float) -> float:

@@ -19,8 +19,8 @@ from twisted.web.template import (
     tags,
 )
 
+from cvmpair.core.timeline import rfc3339
 from cvmpair.web.problems import PROBLEM_TYPES
-from cvmpair.web.rendering import rfc3339
 from cvmpair.web.security import SECURITY_HEADERS
 from cvmpair.web.static import read_asset
 

@@ -12,7 +12,7 @@ from attrs import define, field
 from klein import Response
 from twisted.internet.defer import Deferred
 
-from cvmpair.core.errors import ClusterNotFound, KeyNotFound, Stopping
+from cvmpair.core.errors import ClusterGone, ClusterNotFound, KeyNotFound, Stopping
 from cvmpair.core.packing import Packed
 from cvmpair.core.watchers import Watchers
 from cvmpair.stores.protocol import ClusterStore
@@ -82,10 +82,10 @@ class Waiting:
         """
         seconds = self.seconds(request, reading)
         if not seconds:
-            return reading.answer(await self.store.read(reading.question.pin))
+            return self._answer(reading, await self.store.read(reading.question.pin))
         try:
             response = await self._waited(reading, seconds)
-        except (ClusterNotFound, KeyNotFound) as error:
+        except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
             response = problem(error, accept_header(request))
         return applied(response, seconds)
 
@@ -94,7 +94,7 @@ class Waiting:
         if self.store.is_settled(question.pin):
             packed = self.store.packed(question.pin)
             if question.is_news(packed):
-                return reading.answer(packed)
+                return self._answer(reading, packed)
         # In the same turn as the look above, so nothing can be missed. What is not
         # durable yet will be told of when it is.
         news: Deferred[tuple[Packed | None] | None] = Deferred(
@@ -103,7 +103,7 @@ class Waiting:
         place = self.watchers.wait(question, seconds, _Waiter(news))
         match await news:
             case None:
-                return reading.answer(await self.store.read(question.pin))
+                return self._answer(reading, await self.store.read(question.pin))
             case (packed,):
                 return self.answer_once(reading, packed)
 
@@ -116,7 +116,7 @@ class Waiting:
         last = self._rendered
         if last is not None and last[1] is packed and last[0] == reading:
             return last[2]
-        response = reading.answer(packed)
+        response = self._answer(reading, packed)
         if packed is not None:
             self._rendered = (reading, packed, response)
         return response
@@ -131,6 +131,9 @@ class Waiting:
         result = applied(response, seconds)
         self._applied = (response, seconds, result)
         return result
+
+    def _answer(self, reading: Reading, packed: Packed | None) -> Response:
+        return reading.answer(self.store.live(packed))
 
 
 def applied(response: Response, seconds: int) -> Response:

@@ -80,7 +80,7 @@ def test_delete_a_cluster(wire: Wire, caller: Caller, cluster: str, key: str) ->
     assert (answer.status, answer.body) == (204, b"")
     assert len(wire.book) == 0
     for path in (cluster, f"{cluster}/keys", key):
-        assert caller.ask("GET", path).status == 404
+        assert caller.ask("GET", path).status == 410
     assert caller.ask("DELETE", cluster).status == 404
 
 

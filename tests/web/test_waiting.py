@@ -217,7 +217,7 @@ def test_the_end_of_the_cluster_is_told_at_once(
     end(scene)
     scene.pump()
     answer = client.answer
-    assert answer.status == 404
+    assert answer.status == 410
     assert answer.json["type"] == "/problems#no-such-cluster"
     assert answer.headers["Preference-Applied"] == "wait=60"
 
