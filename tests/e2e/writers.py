@@ -203,5 +203,5 @@ class Reader(Client):
             if change.told is None:
                 change.told = time.monotonic()
                 self.seen += 1
-        elif status not in (200, 404):
+        elif status not in (200, 404, 410):
             raise Surprise(f"GET: {status}")

@@ -130,9 +130,7 @@ class Durability(RuleBasedStateMachine):
             self.open_questions -= 1
             assert self.backing.failed
         else:
-            assert failure.check(
-                ClusterGone, ClusterNotFound, KeyExists, KeyNotFound
-            )
+            assert failure.check(ClusterGone, ClusterNotFound, KeyExists, KeyNotFound)
             self.check_durable(shown)
 
     def tell(self, clusters: Mapping[str, Packed | None]) -> None:
