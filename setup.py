@@ -64,15 +64,23 @@ setup(
     extras_require={
         "bench": ["matplotlib>=3.10"],
         "test": [
+            # For tests/evidence/fuzzing: it follows which lines the bytes reach.
+            "atheris>=3",
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
+            "openapi-spec-validator>=0.9",
+            # What reads requirements, in tools/.
+            "packaging>=24",
             "playwright>=1.65",
             "pyyaml>=6",
             "pytest>=9",
             "pytest-twisted>=1.14.3",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
+            "schemathesis>=4.32",
+            # Builds the package without the network, in tools/.
+            "setuptools>=77",
             "towncrier>=26",
         ],
     },

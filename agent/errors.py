@@ -39,6 +39,14 @@ class AnotherMaster(AgentError):
     exit_code = 4
 
 
+class NotAllowed(AgentError):
+    """
+    The service does not allow it.
+    """
+
+    exit_code = 5
+
+
 class NotInTime(AgentError):
     """
     The service answers, but what was waited for did not come in time.

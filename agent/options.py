@@ -12,6 +12,7 @@ from attrs import frozen
 
 from cvmpair import __version__
 from cvmpair.core.budget import DELAY, JITTER, TRIES
+from cvmpair.core.fingerprint import check_fingerprint
 from cvmpair_agent.userdata.source import Kind
 
 TIMEOUT: Final = 30 * 60.0
@@ -21,9 +22,10 @@ systemd ends ``cvmpair-context.service``."""
 EXIT_CODES: Final = """\
 exit codes:
   0  done, or nothing to do        4  another machine is the master
-  1  any other failure             6  gave up: it did not come in time
-  2  wrong context or usage        8  the service cannot be reached
-  3  the service does not know the PIN   130  ended by a signal
+  1  any other failure             5  the service does not allow it
+  2  wrong context or usage        6  gave up: it did not come in time
+  3  the service does not          8  the service cannot be reached or trusted
+     know the PIN                130  ended by a signal
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -53,6 +55,7 @@ class Options:
     interface: str | None = None
     ip_from_metadata: str | None = None
     ca_file: str | None = None
+    service_fingerprint: str | None = None
     tries: int = TRIES
     delay: float = DELAY
     jitter: float = JITTER
@@ -63,7 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """
     Return the options, or end the process with the exit code for wrong usage.
     """
-    return Options(**vars(_parser().parse_args(arguments)))
+    return Options(**vars(parser().parse_args(arguments)))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,18 +81,21 @@ class _Parser(argparse.ArgumentParser):
         super().error(_UNKNOWN.sub(r"\1", message))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """
+    Return the parser of the command line.
+    """
+    top = _Parser(
         prog="cvmpair-agent",
         description="Pair the machines of a cluster while they boot.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
+    top.add_argument(
         "--version", action="version", version=f"cvmpair-agent {__version__}"
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {
         name: commands.add_parser(
             name,
@@ -136,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the values as _UCONTEXT_NAME=VALUE, quoted for a shell",
     )
-    return parser
+    return top
 
 
 def _add_sources(command: argparse.ArgumentParser) -> None:
@@ -177,6 +183,13 @@ def _add_waiting(command: argparse.ArgumentParser) -> None:
         "--ca-file",
         metavar="FILE",
         help="trust the authorities in this PEM file instead of the system's",
+    )
+    add(
+        "--service-fingerprint",
+        metavar="SHA256",
+        type=_fingerprint,
+        help="trust only the server that has the key with this fingerprint, "
+        "sha256:..., whoever signed for it (default: what the context says)",
     )
     add(
         "--tries",
@@ -242,6 +255,13 @@ def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} does not begin with /")
     return text
+
+
+def _fingerprint(text: str) -> str:
+    try:
+        return check_fingerprint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it {error}") from None
 
 
 def _count(text: str) -> int:

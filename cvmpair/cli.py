@@ -13,9 +13,15 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn, TypeVar
 
 from cvmpair import __version__
+from cvmpair.commands.cluster import KnownCluster
 from cvmpair.commands.context import ROLES, ContextCommand
+from cvmpair.commands.doctor import add_doctor
+from cvmpair.commands.doctor import run as run_doctor
+from cvmpair.commands.snapshot import add_snapshot
+from cvmpair.commands.snapshot import run as run_snapshot
 from cvmpair.contexts.block import service_url
 from cvmpair.contexts.formats import FORMATS
+from cvmpair.core.fingerprint import check_fingerprint
 from cvmpair_agent.errors import AgentError, ContextWrong
 
 T = TypeVar("T")
@@ -33,8 +39,9 @@ A base that cloud-init reads as something (#cloud-config, #!) becomes a part of 
 message; only raw refuses it. Standard error tells the size, and the command to go on
 with.
 
-The PIN is a secret: whoever has it can take part in the cluster. Programs on the
-machine, and its cloud, can read what is given to it.
+The PIN is a secret: whoever has it can take part in the cluster, unless that is
+protected; then the tokens are the secrets. Programs on the machine, and its cloud, can
+read what is given to it.
 """
 
 
@@ -75,8 +82,11 @@ def parser() -> Parser:
         description="Create a cluster and print its PIN.",
     )
     _add_service(new)
+    _add_creation(new)
     new.add_argument(
-        "--json", action="store_true", help="print its times as well, as JSON"
+        "--json",
+        action="store_true",
+        help="print its times as well, as JSON, for --cluster-file of context",
     )
     context = commands.add_parser(
         "context",
@@ -86,6 +96,9 @@ def parser() -> Parser:
     )
     _add_service(context)
     _add_context(context)
+    _add_creation(context)
+    add_snapshot(commands)
+    _add_service(add_doctor(commands))
     return top
 
 
@@ -101,6 +114,26 @@ def _add_service(command: Parser) -> None:
         help="the authority of the service's certificate, in PEM form, if the system "
         "does not know it",
     )
+    command.add_argument(
+        "--service-fingerprint",
+        metavar="SHA256",
+        help="trust only the server that has the key with this fingerprint, "
+        "sha256:..., whoever signed for it; put into contexts, too",
+    )
+
+
+def _add_creation(command: Parser) -> None:
+    command.add_argument(
+        "--protected",
+        action="store_true",
+        help="create a cluster in which the PIN alone allows nothing, with tokens to "
+        "read, to write and for all else",
+    )
+    command.add_argument(
+        "--pin-server",
+        action="store_true",
+        help="tell by which fingerprint machines know the server that created it",
+    )
 
 
 def _add_context(command: Parser) -> None:
@@ -113,6 +146,12 @@ def _add_context(command: Parser) -> None:
         "--pin-file",
         metavar="FILE",
         help="read the PIN from a file; - is standard input",
+    )
+    pins.add_argument(
+        "--cluster-file",
+        metavar="FILE",
+        help="read the PIN, the tokens and the fingerprint from a file with what "
+        "`cvmpair new --json` has printed; - is standard input",
     )
     pins.add_argument(
         "--new", action="store_true", help="create a cluster, and take its PIN"
@@ -146,36 +185,66 @@ def _add_context(command: Parser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
     """
     Do what the command line says.
 
+    :param daemon: the words after ``--``, which are the daemon's.
     :raises AgentError: if that fails.
     """
+    if options.command == "snapshot":
+        run_snapshot(options)
+        return
     word = options.service_url or os.environ.get(SERVICE_URL) or None
     url = None if word is None else service_url(word)
+    if options.command == "doctor":
+        _check_fingerprint(options, url)
+        run_doctor(options, daemon, url)
+        return
     asks = options.command == "new" or options.new
     if asks and url is None:
         raise ContextWrong(f"Name the service with --service-url or ${SERVICE_URL}.")
     if options.ca_file is not None and not asks:
         raise ContextWrong("--ca-file is of use only with --new.")
+    _check_fingerprint(options, url)
     if options.command == "context":
         ContextCommand(
             options=options,
             service_url=url,
-            create_pin=lambda: _create(url or "", options.ca_file).pin,
+            create=lambda: _create(url or "", options),
         ).run()
         return
-    from cvmpair.commands.new import describe  # noqa: PLC0415  it imports Twisted
-
-    cluster = _create(url or "", options.ca_file)
-    print(describe(cluster, as_json=options.json), flush=True)
+    cluster = _create(url or "", options)
+    print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
 
 
-def _create(url: str, ca_file: str | None) -> Any:
-    from cvmpair.commands.new import create_cluster  # noqa: PLC0415  likewise
+def _check_fingerprint(options: argparse.Namespace, url: str | None) -> None:
+    word = options.service_fingerprint
+    wanted = word is not None or options.pin_server
+    if wanted and url is not None and not url.startswith("https:"):
+        raise ContextWrong(
+            "--service-fingerprint and --pin-server need a service URL that begins "
+            "with https://."
+        )
+    try:
+        options.service_fingerprint = None if word is None else check_fingerprint(word)
+    except ValueError as error:
+        raise ContextWrong(f"--service-fingerprint {error}.") from None
 
-    return _wait_for(lambda reactor: create_cluster(reactor, url, ca_file))
+
+def _create(url: str, options: argparse.Namespace) -> KnownCluster:
+    from cvmpair.commands.new import create_cluster  # noqa: PLC0415  it imports Twisted
+
+    return _wait_for(
+        lambda reactor: create_cluster(
+            reactor,
+            url,
+            ca_file=options.ca_file,
+            pinned=options.service_fingerprint,
+            pin_server=options.pin_server,
+            protected=options.protected,
+        )
+    )
 
 
 def _wait_for(ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
@@ -220,7 +289,12 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     """
     status = 0
     try:
-        run(parser().parse_args(words))
+        given = list(sys.argv[1:] if words is None else words)
+        ours, daemon = given, []
+        # argparse would take what follows for ours.
+        if given[:1] == ["doctor"] and "--" in given:
+            ours, daemon = given[: given.index("--")], given[given.index("--") + 1 :]
+        run(parser().parse_args(ours), daemon)
     except AgentError as failed:
         print(f"cvmpair: {failed}", file=sys.stderr)
         status = failed.exit_code

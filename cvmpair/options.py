@@ -19,6 +19,14 @@ from cvmpair.web.limits import ClientLimits, Network, RequestLimits
 
 T = TypeVar("T")
 
+BACKLOG: Final = 1024
+"""
+How many connections may wait to be accepted.
+
+Twisted's own number is 50, and of ten thousand waiters that come back together after
+a restart, most would have to try again and again.
+"""
+
 DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -34,8 +42,10 @@ class Settings:
     :ivar flush_interval: the seconds between two snapshots, or ``None`` to hold
         back every answer until it is durable.
     :ivar pin_lifetime: in seconds.
+    :ivar require_protected: whether every new cluster is protected.
     :ivar max_wait: how long a request may wait, in seconds.
     :ivar max_waiters: how many may do so at the same time.
+    :ivar json_log: whether the log is one of JSON lines.
     """
 
     listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
@@ -43,8 +53,10 @@ class Settings:
     state_dir: Path
     flush_interval: float | None = None
     pin_lifetime: float = 86400.0
+    require_protected: bool = False
     max_wait: float = 300.0
     max_waiters: int = 20_000
+    json_log: bool = False
     limits: Limits = field(factory=Limits)
     request_limits: RequestLimits = field(factory=RequestLimits)
     client_limits: ClientLimits = field(factory=ClientLimits)
@@ -207,6 +219,13 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         whole_number(1, 10_000_000),
     ),
     (
+        "log-format",
+        "text",
+        "'json' writes the log as one JSON object a line, to the same file; 'text' "
+        "leaves it as twistd or twist have it.",
+        one_of("text", "json"),
+    ),
+    (
         "max-guesses",
         "20",
         "How many different PINs that never were one IPv4 address or IPv6 /64 may ask "
@@ -267,6 +286,14 @@ class Options(usage.Options):
 
     optParameters = [
         [name, None, default, text] for name, default, text, _ in _PARAMETERS
+    ]
+    optFlags = [
+        [
+            "require-protected",
+            None,
+            "Create protected clusters only: their PIN alone does nothing, each "
+            "machine needs a token. Old images send none.",
+        ]
     ]
     synopsis = "[options]"
     longdesc = "Serve cluster pairing: boot machines into one cluster with one PIN."
@@ -336,8 +363,10 @@ class Options(usage.Options):
             state_dir=values["state-dir"],
             flush_interval=values["snapshot-interval"] if periodic else None,
             pin_lifetime=values["pin-lifetime"],
+            require_protected=bool(self["require-protected"]),
             max_wait=values["max-wait"],
             max_waiters=values["max-waiters"],
+            json_log=values["log-format"] == "json",
             limits=Limits(
                 clusters=values["max-clusters"],
                 keys_per_cluster=values["max-keys"],

@@ -10,16 +10,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
 from attrs import define, field
-from twisted.application.service import IService, Service
+from twisted.application.service import IService, IServiceCollection, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
@@ -28,19 +29,26 @@ from cvmpair.core.book import ClusterBook
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
-from cvmpair.options import Options, Settings, fail
+from cvmpair.json_log import log_in_json
+from cvmpair.options import BACKLOG, Options, Settings, fail
+from cvmpair.services.certificates import Certificates
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.supervision import Supervision
 from cvmpair.services.timekeeping import Timekeeping
-from cvmpair.snapshots.directory import DirectoryLock, prepare_directory
+from cvmpair.snapshots.directory import (
+    FILE_NAME,
+    DirectoryLock,
+    prepare_directory,
+)
 from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.admin import Admin
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.guard import Guard
 from cvmpair.web.lane import Lane
 from cvmpair.web.message import Dates
 from cvmpair.web.metrics import Metrics
@@ -53,18 +61,8 @@ from cvmpair.web.waiting import Waiting
 
 __all__ = ["Options", "makeService"]
 
-FILE_NAME: Final = "cvmpair.db"
-
-BACKLOG: Final = 1024
-"""
-How many connections may wait to be accepted.
-
-Twisted's own number is 50, and of ten thousand waiters that come back together after
-a restart, most would have to try again and again.
-"""
-
 QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
-"""The endpoints that take such a number."""
+"""The endpoints that take a number for :data:`~cvmpair.options.BACKLOG`."""
 
 GC_THRESHOLDS: Final = (20_000, 20, 50)
 """How many objects more are made before each generation is looked through."""
@@ -91,7 +89,19 @@ def makeService(options: Options) -> IService:
         admin_endpoints=_endpoints(clock, "--admin-listen", settings.admin_listen),
         wall=time.time,
         environ=os.environ,
+        log_observer=_log_observer(options, clock),
     )
+
+
+def _log_observer(options: Options, reactor: Any) -> ILogObserver | None:
+    if not options.settings.json_log or options.parent is None:
+        return None
+    try:
+        return log_in_json(options.parent, reactor)
+    except ValueError as error:
+        fail(f"--log-format {error}", 2)
+    except OSError as error:
+        fail(f"the log file cannot be opened: {_reason(error)}", 1)
 
 
 Endpoints = Sequence[tuple[str, IStreamServerEndpoint]]
@@ -131,6 +141,7 @@ class PairingDaemon(Service):
     :ivar admin_endpoints: likewise, for :class:`~cvmpair.web.admin.Admin`.
     :ivar wall: the wall clock, in seconds since the epoch.
     :ivar environ: the environment, from which is taken what systemd says in it.
+    :ivar log_observer: what ``twistd`` is to log with instead of its own.
     """
 
     _log = Logger()
@@ -141,7 +152,11 @@ class PairingDaemon(Service):
     admin_endpoints: Endpoints = ()
     wall: Callable[[], float]
     environ: MutableMapping[str, str]
+    log_observer: ILogObserver | None = None
     _ports: list[IListeningPort] = field(init=False, factory=list)
+    _certificates: Certificates = field(
+        init=False, factory=lambda: Certificates(explain=_reason)
+    )
 
     def __attrs_post_init__(self) -> None:
         settings, reactor = self.settings, self.reactor
@@ -150,7 +165,14 @@ class PairingDaemon(Service):
         self._book = ClusterBook(settings.limits)
         self._timeline = Timeline(reactor.seconds, self.wall)
         self._metrics = Metrics()
-        self._watchers = Watchers(clock=reactor, limit=settings.max_waiters)
+        self._guard = Guard(
+            limits=settings.client_limits,
+            seconds=reactor.seconds,
+            refused=self._metrics.rejected,
+        )
+        self._watchers = Watchers(
+            clock=reactor, limit=settings.max_waiters, shares=self._guard.waiters
+        )
         self._snapshotting = Snapshotting(
             book=self._book,
             backing=self._state,
@@ -186,17 +208,20 @@ class PairingDaemon(Service):
         waiting = Waiting(
             store=store, watchers=self._watchers, max_wait=settings.max_wait
         )
-        api = PairingAPI(store, waiting)
+        api = PairingAPI(store, waiting, settings.require_protected)
+        page = Page(store, settings.require_protected)
         self._site = PairingSite(
-            Root(api=Dispatch(api.app), page=Dispatch(Page(store).app)),
+            Root(api=Dispatch(api.app), page=Dispatch(page.app)),
             limits=settings.request_limits,
             request_log=RequestLog(
                 lambda call: reactor.callLater(0, call), self._metrics.logged
             ),
             reactor=reactor,
+            guard=self._guard,
             lane=Lane(
                 store=store,
                 waiting=waiting,
+                guard=self._guard,
                 outbox=Outbox(lambda call: reactor.callLater(0, call)),
                 counts=RequestCounts(reactor, self._metrics.counted),
                 dates=Dates(reactor.seconds),
@@ -219,6 +244,11 @@ class PairingDaemon(Service):
             "waiters_refused",
             "Requests since the start that could not wait for --max-waiters.",
             lambda: watchers.refused,
+        )
+        show(
+            "limited_clients",
+            "Clients that guessed or created in the last minute, as far as counted.",
+            self._guard.size,
         )
         show(
             "expiry_lag_seconds",
@@ -251,6 +281,15 @@ class PairingDaemon(Service):
         failure = self._snapshotting.failure
         return f"{clusters}, read-only: {failure}" if failure else clusters
 
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """
+        Join the application, which twistd asks for its observer right after.
+        """
+        if self.log_observer is not None:
+            application: Any = parent
+            application.setComponent(ILogObserver, self.log_observer)
+        super().setServiceParent(parent)
+
     def privilegedStartService(self) -> None:
         """
         Bind the ports, while the process may still bind low ones.
@@ -275,7 +314,7 @@ class PairingDaemon(Service):
         self._threads.start()
         self._expiry.changed()
         self._timekeeping.start()
-        self.reactor.callWhenRunning(self._end_well)
+        self.reactor.callWhenRunning(self._take_signals)
         self.reactor.callWhenRunning(self._supervision.ready)
         # What is here now stays until the end. The garbage collector need not go
         # through it again and again while everybody waits.
@@ -328,21 +367,26 @@ class PairingDaemon(Service):
     def _listen(self, option: str, endpoints: Endpoints, site: PairingSite) -> None:
         for words, endpoint in endpoints:
             failures: list[Failure] = []
-            endpoint.listen(site).addCallbacks(self._opened, failures.append)
+            endpoint.listen(site).addCallbacks(
+                partial(self._opened, words), failures.append
+            )
             for failure in failures:
                 fail(f"{option} {words!r} cannot be used: {_reason(failure.value)}", 1)
 
-    def _opened(self, port: IListeningPort) -> None:
+    def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)
         find_vanished_peers(port)
+        self._certificates.opened(words, port)
 
-    def _end_well(self) -> None:
+    def _take_signals(self) -> None:
         # Twisted's own handlers have the process end by the signal, once the service
         # has stopped; an orderly stop is a success.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, self._end_well)
+        renew = self._certificates.renew
+        signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(renew))
 
-    def _on_signal(self, *_: object) -> None:
+    def _end_well(self, *_: object) -> None:
         # Once is enough; who is impatient has SIGKILL.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

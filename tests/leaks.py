@@ -21,6 +21,12 @@ FORBIDDEN_TO_AGENTS = (logs.MARKER,)
 PIN_SHAPE = re.compile(
     r"(?<![A-Za-z0-9_])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{12}(?![A-Za-z0-9_])"
 )
+SECRET_SHAPE = re.compile(
+    r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])[\w-]{43}(?![\w-])",
+    re.ASCII,
+)
+"""The secret part of a token; by chance alone one in thousands has another."""
+
 ANYWHERE = re.compile(r"(?=([a-z0-9]{12}))")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Twisted's logs in JSON have them; their last part looks like a PIN."""
@@ -40,6 +46,7 @@ def leaks(
     for line in lines:
         if (
             any(word in line.lower() for word in forbidden)
+            or SECRET_SHAPE.search(line)
             or PIN_SHAPE.search(UUID.sub("", line))
             or not pins.isdisjoint(ANYWHERE.findall(line))
         ):

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from configparser import RawConfigParser
 from pathlib import Path
+from string import Template
 
 import pytest
 import yaml
@@ -29,16 +30,17 @@ def read_unit(path: Path) -> RawConfigParser:
 
 def test_unit_starts_the_daemon_with_options_that_it_knows() -> None:
     service = read_unit(UNIT)["Service"]
-    variable, _, endpoint = service["Environment"].partition("=")
-    words = shlex.split(
-        service["ExecStart"]
-        .replace(f"${{{variable}}}", endpoint)
-        .replace("${STATE_DIRECTORY}", "/var/lib/cvmpair")
-    )
+    variables = dict(word.split("=") for word in service["Environment"].split())
+    variables["STATE_DIRECTORY"] = "/var/lib/cvmpair"
+    words = shlex.split(Template(service["ExecStart"]).substitute(variables))
     options = Options()
     options.parseOptions(words[words.index("cvmpair") + 1 :])
     assert options.settings.listen == ("tcp:8080",)
     assert options.settings.state_dir == Path("/var/lib/cvmpair")
+
+
+def test_a_reload_of_the_unit_renews_certificates() -> None:
+    assert read_unit(UNIT)["Service"]["ExecReload"] == "kill -HUP $MAINPID"
 
 
 def security(unit: Path) -> subprocess.CompletedProcess[str]:
@@ -78,6 +80,7 @@ def test_readme_has_every_option_with_its_default() -> None:
     assert table_rows() == {
         "listen": "tcp:8080:interface=127.0.0.1",
         "admin-listen": "nowhere",
+        "trusted-proxy": "none",
         **defaults,
     }
 

@@ -5,7 +5,6 @@ What all the other tests logged is read when they have ended, see ``conftest.py`
 """
 
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,9 @@ from tests import logs
 from tests.e2e.daemon import CLUSTERS, LAUNCHERS, Daemon
 from tests.e2e.virtual_machine import RECORD, TWICE, user_data, virtual_machine
 from tests.leaks import FORBIDDEN_TO_AGENTS, leaks, lines_in
+
+SECRET = f"{'Zx9_-' * 8}abc"
+"""In the form of those of tokens."""
 
 
 def provoke(daemon: Daemon) -> None:
@@ -30,6 +32,8 @@ def provoke(daemon: Daemon) -> None:
         assert daemon.send_json("PUT", f"{keys}/{name}", {"value": ["sesame"]}).status
     headers = {"Host": "sesame", "Accept": "sesame/*", "If-Match": "sesame"}
     assert daemon.request("GET", f"{keys}/sesame", None, headers).status == 406
+    for shown in f"Bearer abcd1234.{SECRET}", "Bearer sesame", "Basic c2VzYW1lOmE=":
+        assert daemon.request("GET", keys, None, {"Authorization": shown}).status == 200
     assert daemon.request("SESAME", keys).status == 405
     assert daemon.request("GET", f"/sesame{keys}").status == 404
     assert daemon.request("POST", keys, '{"sesame', {"Content-Type": "sesame"}).status
@@ -55,6 +59,8 @@ def provoke(daemon: Daemon) -> None:
         "GET keys/master_ready",
         "address=10.10.25.5",
         "within_a_word_knownonlyhere_and_more",
+        f"Bearer abcd1234.{SECRET}",
+        f"secret={SECRET!r}",
     ],
 )
 def test_a_leak_is_found(line: str) -> None:
@@ -82,19 +88,20 @@ def test_a_leak_in_a_file_is_found(tmp_path: Path) -> None:
     assert len(list(leaks(lines_in(tmp_path), set()))) == 1
 
 
-@pytest.fixture(params=["twistd", "twist", "twist in JSON"])
-def launcher(request: pytest.FixtureRequest) -> Sequence[str]:
-    """
-    The words that start a daemon, in each form of log.
-    """
-    if request.param in LAUNCHERS:
-        return LAUNCHERS[request.param]
+LOGS = {
+    "twistd": (LAUNCHERS["twistd"], ()),
+    "twist": (LAUNCHERS["twist"], ()),
     # An event may have more in it than its text says.
-    return [*LAUNCHERS["twist"], "--log-format=json"]
+    "twist in JSON": ((*LAUNCHERS["twist"], "--log-format=json"), ()),
+    "our own JSON": (LAUNCHERS["twistd"], ("--log-format=json",)),
+}
+"""The words before and after ``cvmpair``, for each form of log."""
 
 
-def test_what_a_client_can_provoke(tmp_path: Path, launcher: Sequence[str]) -> None:
-    with Daemon(tmp_path / "state", launcher=launcher) as daemon:
+@pytest.mark.parametrize("form", LOGS)
+def test_what_a_client_can_provoke(tmp_path: Path, form: str) -> None:
+    launcher, options = LOGS[form]
+    with Daemon(tmp_path / "state", options, launcher=launcher) as daemon:
         provoke(daemon)
         assert daemon.terminate() == 0
     lines = daemon.log.read_text().splitlines()
@@ -114,6 +121,8 @@ def test_what_a_context_can_provoke(tmp_path: Path) -> None:
                 f"cvm_cluster_pin={pin}\ncvm_service_url=https://sesame:{pin}@a",
                 f"cvm_cluster_pin={pin}\n{pin} = sesame\nsesame",
                 f"cvm_cluster_pin={pin}\ncvm_service_url={daemon.url}/sesame",
+                f"cvm_cluster_pin={pin}\ncvm_cluster_token={SECRET}",
+                f"cvm_cluster_pin={pin}\ncvm_cluster_token=abcd1234.{SECRET}",
             )
         ]
         for data in wrong:
@@ -138,5 +147,5 @@ def test_what_a_context_can_provoke(tmp_path: Path) -> None:
     assert any("Line 3 of the user data" in line for line in said)
     assert list(leaks(said, logs.PINS, FORBIDDEN_TO_AGENTS)) == []
     # A leak in there would have been found.
-    for secret in pin, "sesame":
+    for secret in pin, "sesame", SECRET:
         assert list(leaks([*said, secret], logs.PINS, FORBIDDEN_TO_AGENTS)) == [secret]

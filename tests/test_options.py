@@ -58,6 +58,7 @@ BAD = [
     ("snapshot-interval", "0.05"),
     ("header-timeout", "61m"),
     ("body-timeout", "61m"),
+    ("log-format", "JSON"),
     ("durability", "sesame"),
     ("durability", "Synced"),
     ("durability", ""),

@@ -59,9 +59,14 @@ def own_record(root: Root, say: Say) -> Record | None:
 
 def fits(record: Record, cluster: ClusterContext) -> bool:
     """
-    Say whether a record is of that cluster and role.
+    Say whether a record is of that cluster and role, and of what goes with them.
     """
-    return (record.pin, record.role) == (cluster.pin, cluster.role)
+    return (record.pin, record.role, record.token, record.fingerprint) == (
+        cluster.pin,
+        cluster.role,
+        cluster.token,
+        cluster.fingerprint,
+    )
 
 
 def put_address(options: Options, address: str, say: Say) -> None:

@@ -97,7 +97,7 @@ async def ready(options: Options, reactor: Any, progress: Progress, say: Say) ->
         say("announced before")
         return
     asking = _asking(options, reactor, progress)
-    client = _client(options, reactor, record.service_url)
+    client = _client(options, reactor, record)
     await publish(asking, client, pin=record.pin, key=MASTER_READY, value=READY)
     write_record(root, evolve(record, ready=True))
     say("announced that the master is ready")
@@ -111,7 +111,7 @@ async def _pair(
     progress: Progress,
 ) -> Record:
     asking = _asking(options, reactor, progress)
-    client = _client(options, reactor, cluster.service_url)
+    client = _client(options, reactor, cluster)
     if cluster.role is Role.MASTER:
         wish = _wish(options, network)
         master = await own_address(asking, reactor, cluster.service_url, wish)
@@ -124,6 +124,8 @@ async def _pair(
         role=cluster.role,
         service_url=cluster.service_url,
         master=master,
+        token=cluster.token,
+        fingerprint=cluster.fingerprint,
     )
 
 
@@ -137,13 +139,22 @@ def _asking(options: Options, reactor: Any, progress: Progress) -> Asking:
     )
 
 
-def _client(options: Options, reactor: Any, url: str) -> PairingClient:
+def _client(
+    options: Options, reactor: Any, known: ClusterContext | Record
+) -> PairingClient:
+    url = known.service_url
+    pinned = options.service_fingerprint or known.fingerprint
+    if pinned is not None and not url.startswith("https:"):
+        raise ContextWrong(
+            "--service-fingerprint needs a service with https://, and the context "
+            "names one without."
+        )
     try:
-        http = http_client(reactor, url, options.ca_file)
+        http = http_client(reactor, url, options.ca_file, pinned=pinned)
     except ValueError as error:
         raise ContextWrong(f"--ca-file {options.ca_file}: {error}") from None
     try:
-        return PairingClient(base_url=url, http=http, clock=reactor)
+        return PairingClient(base_url=url, http=http, clock=reactor, token=known.token)
     except ValueError as error:
         raise AgentError(str(error)) from None
 

@@ -1,5 +1,6 @@
 """
-What the section says about the cluster: the PIN, the role, and the service.
+What the section says about the cluster: the PIN, the role, the service, and what the
+machine and the service know each other by.
 """
 
 from enum import Enum
@@ -7,7 +8,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from cvmpair.core.names import PIN_LENGTH, is_pin
+from cvmpair.core.fingerprint import check_fingerprint
+from cvmpair.core.names import PIN_LENGTH, is_pin, is_token
 from cvmpair_agent.context.grammar import Entry, Section
 from cvmpair_agent.context.service_url import check_service_url
 from cvmpair_agent.errors import ContextWrong
@@ -18,7 +20,15 @@ TRUE: Final = frozenset({"yes", "on", "true", "1"})
 FALSE: Final = frozenset({"no", "off", "false", "0", ""})
 
 
-KEYS: Final = frozenset({"cvm_cluster_pin", "cvm_cluster_master", "cvm_service_url"})
+KEYS: Final = frozenset(
+    {
+        "cvm_cluster_pin",
+        "cvm_cluster_master",
+        "cvm_cluster_token",
+        "cvm_service_url",
+        "cvm_service_fingerprint",
+    }
+)
 """All there are of ours; the section has others, of CernVM's."""
 
 OUR_PREFIXES: Final = ("cvm_cluster", "cvm_service")
@@ -40,12 +50,16 @@ class ClusterContext:
 
     :ivar service_url: begins with ``http://`` or ``https://`` and has no slash at its
         end.
+    :ivar token: what a protected cluster asks for, beside the PIN.
+    :ivar fingerprint: of the key of the only server to trust.
     :ivar warnings: in words for people; no value is in them.
     """
 
     pin: str = field(repr=False)
     role: Role
     service_url: str
+    token: str | None = field(default=None, repr=False)
+    fingerprint: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -65,6 +79,8 @@ def cluster_of(section: Section) -> ClusterContext | None:
         pin=pin.value,
         role=_role(section.get("cvm_cluster_master")),
         service_url=url,
+        token=_token(section.get("cvm_cluster_token")),
+        fingerprint=_fingerprint(section.get("cvm_service_fingerprint"), url),
         warnings=section.warnings + _misspelt(section) + warnings,
     )
 
@@ -90,6 +106,27 @@ def _role(entry: Entry | None) -> Role:
         return Role.MASTER
     # To the original agents this was a worker, without a word.
     raise _wrong(entry, "is neither yes nor no (nor on, off, true, false, 1, 0)")
+
+
+def _token(entry: Entry | None) -> str | None:
+    if entry is None or not entry.value:
+        return None
+    if not is_token(entry.value):
+        raise _wrong(
+            entry, "is not a token: copy the whole of it, of the form ID.SECRET"
+        )
+    return entry.value
+
+
+def _fingerprint(entry: Entry | None, url: str) -> str | None:
+    if entry is None or not entry.value:
+        return None
+    if not url.startswith("https:"):
+        raise _wrong(entry, "needs a cvm_service_url that begins with https://")
+    try:
+        return check_fingerprint(entry.value)
+    except ValueError as error:
+        raise _wrong(entry, str(error)) from None
 
 
 def _service_url(entry: Entry | None) -> tuple[str, tuple[str, ...]]:

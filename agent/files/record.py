@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from cvmpair.core.names import is_pin
+from cvmpair.core.fingerprint import check_fingerprint
+from cvmpair.core.names import is_pin, is_token
 from cvmpair_agent.context.cluster import Role
 from cvmpair_agent.context.host import check_host
 from cvmpair_agent.errors import AgentError
@@ -33,6 +34,7 @@ class Record:
     :ivar instance: the machine, as ``identify`` says; another one pairs for itself.
     :ivar service_url: of the service that knows the cluster.
     :ivar master: the address or name of the master.
+    :ivar token: and fingerprint as the context had them.
     :ivar ready: whether this machine, a master, has announced that it is ready.
     """
 
@@ -41,6 +43,8 @@ class Record:
     role: Role
     service_url: str
     master: str
+    token: str | None = field(default=None, repr=False)
+    fingerprint: str | None = None
     ready: bool = False
 
 
@@ -113,6 +117,8 @@ def _to_bytes(record: Record) -> bytes:
         "role": record.role.value,
         "service_url": record.service_url,
         "master": record.master,
+        "token": record.token,
+        "fingerprint": record.fingerprint,
         "ready": record.ready,
     }
     return json.dumps(plain, indent=2).encode() + b"\n"
@@ -129,11 +135,19 @@ def _from_plain(plain: Any) -> Record:
             raise TypeError(name)
     if plain["format"] != FORMAT or not is_pin(plain["pin"]):
         raise ValueError
+    # Earlier releases wrote neither.
+    token, pinned = plain.get("token"), plain.get("fingerprint")
+    if token is not None and not is_token(token):
+        raise ValueError
+    if not isinstance(pinned, str | None):
+        raise TypeError
     return Record(
         instance=plain["instance"],
         pin=plain["pin"],
         role=Role(plain["role"]),
         service_url=plain["service_url"],
         master=check_host(plain["master"]),
+        token=token,
+        fingerprint=None if pinned is None else check_fingerprint(pinned),
         ready=plain["ready"],
     )

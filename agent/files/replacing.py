@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import ENOTSUP
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 MAX_FILE_SIZE: Final = 16 * 1024 * 1024
 """The most bytes of a file that is read or replaced; contexts have some thousand."""
@@ -55,6 +55,17 @@ def create_file(path: Path, data: bytes) -> None:
     """
     with _temporary(path) as new:
         _write(new, data)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """
+    Yield a file to be written little by little; otherwise like :func:`create_file`.
+    """
+    with _temporary(path) as new:
+        with os.fdopen(new, "w+b", closefd=False) as file:
+            yield file
+        os.fsync(new)
 
 
 def sync_directory(path: Path) -> None:

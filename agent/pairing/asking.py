@@ -9,11 +9,11 @@ from typing import TypeVar
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from cvmpair.client.errors import ClientError, NoAnswer, RetryLater, Untrusted
+from cvmpair.client.errors import ClientError, Denied, NoAnswer, RetryLater, Untrusted
 from cvmpair.core.backoff import steady
 from cvmpair.core.budget import DELAY, JITTER, TRIES
 from cvmpair.core.polling import Budget, GaveUp, NotYet, poll
-from cvmpair_agent.errors import AgentError, NotInTime, Unreachable
+from cvmpair_agent.errors import AgentError, NotAllowed, NotInTime, Unreachable
 from cvmpair_agent.pairing.progress import Progress, duration
 
 T = TypeVar("T")
@@ -63,7 +63,8 @@ class Asking:
         :raises NotInTime: if that takes too long or too many tries.
         :raises Unreachable: likewise, if the service never said a thing, or if its
             certificate cannot be trusted.
-        :raises AgentError: if the service refuses.
+        :raises NotAllowed: if the service does not let this machine do it.
+        :raises AgentError: if it refuses for another reason.
         """
 
         async def once() -> T:
@@ -98,6 +99,8 @@ class Asking:
             raise NotYet(
                 f"the service asks for patience: {error.reason}", error.retry_after
             ) from None
+        except Denied as error:
+            raise NotAllowed(str(error)) from None
         except ClientError as error:
             raise AgentError(str(error)) from None
         except NotYet:

@@ -16,7 +16,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss, stringToDatetime
 from twisted.web.iweb import IResponse
 
-from cvmpair.client.errors import Refused, RetryLater
+from cvmpair.client.errors import Denied, Refused, RetryLater
 
 MAX_BODY: Final = 64 * 1024
 """The longest body that is read, in bytes; the longest value has a quarter of it."""
@@ -28,6 +28,14 @@ RETRIED: Final = {
     *range(500, 600),
 }
 """What is no refusal (RFC 9110, RFC 8470 and RFC 6585)."""
+
+DENIALS: Final = {
+    HTTPStatus.UNAUTHORIZED: "The service does not allow it without a valid token. The "
+    "cluster is protected: cvm_cluster_token has to be one of its tokens, which was "
+    "not revoked and has not expired.",
+    HTTPStatus.FORBIDDEN: "The service does not allow it. In a protected cluster a "
+    "worker needs a token to read, and a master one to write.",
+}
 
 REDIRECTS: Final = range(300, 400)
 
@@ -63,6 +71,7 @@ class Answer:
         Let an answer of one of these statuses pass.
 
         :raises RetryLater: if the answer may be another the next time.
+        :raises Denied: if it is not allowed.
         :raises Refused: for every other, and for what no pairing service answers.
         """
         if self.status in RETRIED:
@@ -77,6 +86,8 @@ class Answer:
             )
         if self.media_type in {"text/html", "application/xhtml+xml"}:
             raise Refused(self.status, f"The answer is a web page. {NOT_OURS}")
+        if self.status in DENIALS:
+            raise Denied(self.status, DENIALS[HTTPStatus(self.status)])
         if self.status not in statuses:
             raise Refused(
                 self.status, f"The service refused the request: {self._words}."

@@ -19,16 +19,16 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from cvmpair.client.answers import Answer, read_answer
-from cvmpair.client.errors import NoAnswer, WaitedInVain
+from cvmpair.client.errors import NoAnswer, Refused, WaitedInVain
 from cvmpair.client.failures import no_answer
 from cvmpair.core.errors import (
+    REASONS,
     ClusterGone,
     ClusterNotFound,
     KeyExists,
     KeyNotFound,
-    Reason,
 )
-from cvmpair.core.names import is_pin, key_name
+from cvmpair.core.names import is_pin, is_token, key_name
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
@@ -58,11 +58,13 @@ class NewCluster:
 
     :ivar creation_time: as the service writes it (RFC 3339).
     :ivar expiration_time: likewise; the original service does not say.
+    :ivar tokens: by their scopes, if the cluster is protected.
     """
 
     pin: str = field(repr=False)
     creation_time: str
     expiration_time: str | None
+    tokens: Mapping[str, str] = field(factory=dict, repr=False)
 
 
 class _ReadyURL(URL):
@@ -92,12 +94,14 @@ class PairingClient:
     :ivar base_url: where the service is; what precedes ``/api/v1``.
     :ivar timeout: the seconds that an exchange may take as a whole, without those
         that the service may wait.
+    :ivar token: is sent along, to nobody but this service.
     """
 
     base_url: str = field(converter=_without_slash)
     http: TreqLike = field(repr=False)
     clock: IReactorTime = field(repr=False)
     timeout: float = TIMEOUT
+    token: str | None = field(default=None, repr=False)
 
     @base_url.validator
     def _check_base_url(self, _attribute: Any, url: str) -> None:
@@ -110,18 +114,33 @@ class PairingClient:
         if not known or not parts.hostname or "@" in url or not url.isascii():
             raise ValueError("The service's URL is http(s)://HOST[:PORT], in ASCII.")
 
-    async def create_cluster(self) -> NewCluster:
+    async def create_cluster(self, *, protected: bool = False) -> NewCluster:
         """
-        Have the service create a cluster.
+        Have the service create a cluster; it may protect it without being asked.
+
+        :raises Refused: also if it does not, though it was asked.
         """
-        answer = await self._ask("POST", "", JSON)
+        content = {"protected": True} if protected else None
+        answer = await self._ask("POST", "", JSON, content)
         answer.expect(HTTPStatus.CREATED)
         members = answer.members()
         pin, created = members.get("pin"), members.get("creation_time")
         expires = members.get("expiration_time")
         if not isinstance(pin, str) or not is_pin(pin) or not isinstance(created, str):
             raise answer.not_ours()
+        tokens = members.get("tokens") or {}
+        if not isinstance(tokens, dict) or not all(
+            isinstance(token, str) and is_token(token) for token in tokens.values()
+        ):
+            raise answer.not_ours()
+        if protected and not {"read", "write", "admin"} <= tokens.keys():
+            raise Refused(
+                answer.status,
+                "The service has created a cluster that it does not protect: it is an "
+                "earlier release, or another program, and has no tokens.",
+            )
         return NewCluster(
+            tokens=tokens,
             pin=pin,
             creation_time=created,
             expiration_time=expires if isinstance(expires, str) else None,
@@ -194,11 +213,13 @@ class PairingClient:
         method: str,
         path: str,
         accept: str,
-        content: Mapping[str, str] | None = None,
+        content: Mapping[str, object] | None = None,
         *,
         wait: int = 0,
     ) -> Answer:
         headers = {"Accept": accept, "User-Agent": "cvmpair"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
         if wait:
             headers["Prefer"] = f"wait={wait}"
         exchange = self._exchange(method, path, headers, content)
@@ -210,7 +231,7 @@ class PairingClient:
         method: str,
         path: str,
         headers: dict[str, str],
-        content: Mapping[str, str] | None,
+        content: Mapping[str, object] | None,
     ) -> Answer:
         url = f"{self.base_url}/api/v1/clusters{path}"
         if content is not None:
@@ -240,11 +261,11 @@ def _cluster(pin: str) -> str:
 
 def _check_ending(answer: Answer) -> None:
     members = answer.members()
-    reason: Reason = "deleted" if members.get("reason") == "deleted" else "expired"
     try:
+        reason = REASONS[REASONS.index(members["reason"])]
         gone = ClusterGone(reason, datetime.fromisoformat(members["ended"]).timestamp())
         str(gone)
-    # What is no time fails in many ways.
+    # What is no such answer fails in many ways; that it is gone is said by the status.
     except Exception:
         return
     raise gone

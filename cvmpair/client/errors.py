@@ -54,6 +54,12 @@ class Refused(ClientError):
         self.status = status
 
 
+class Denied(Refused):
+    """
+    Whoever asks is not allowed to, or not with this token.
+    """
+
+
 class Untrusted(ClientError):
     """
     The certificate of the service is not one that can be trusted.

@@ -2,10 +2,11 @@
 HTTPS: which certificates are trusted, and in one line why one is not.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, field, frozen
-from OpenSSL.crypto import X509
+from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_publickey
 from OpenSSL.SSL import (
     VERIFY_FAIL_IF_NO_PEER_CERT,
     VERIFY_PEER,
@@ -31,6 +32,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from cvmpair.client.errors import ClientError, NoAnswer, Untrusted
+from cvmpair.core.fingerprint import fingerprint
 
 CLOCKS: Final = {
     X509VerificationCodes.ERR_CERT_NOT_YET_VALID: "is not valid yet",
@@ -39,11 +41,19 @@ CLOCKS: Final = {
 """What the clock of this machine decides, and may decide otherwise once it is set."""
 
 
-def https_policy(ca_file: str | None) -> IPolicyForHTTPS:
+Seen = Callable[[str], object]
+
+
+def https_policy(
+    ca_file: str | None, pinned: str | None = None, seen: Seen | None = None
+) -> IPolicyForHTTPS:
     """
-    Return a policy that trusts the platform's authorities, or those of a file.
+    Return a policy that trusts the platform's authorities, those of a file, or one key.
 
     :param ca_file: a PEM file, trusted instead of the platform's.
+    :param pinned: the fingerprint of the only key to trust. Its certificate may then be
+        signed by anybody, for any name and time: whoever has the key is the server.
+    :param seen: is told the fingerprint of each server that is trusted.
 
     :raises ValueError: if the file cannot be used; the text says why.
     """
@@ -58,18 +68,20 @@ def https_policy(ca_file: str | None) -> IPolicyForHTTPS:
                 f"{ca_file!r} cannot be read as certificates of authorities; it has to "
                 "be a file with one or more of them in PEM form."
             ) from None
-    return _Policy(context)
+    return _Policy(context, pinned, seen)
 
 
 @implementer(IPolicyForHTTPS)
 @frozen
 class _Policy:
     context: Context
+    pinned: str | None
+    seen: Seen | None
 
     def creatorForNetloc(
         self, hostname: bytes, _port: int
     ) -> IOpenSSLClientConnectionCreator:
-        return _Creator(self.context, hostname.decode("ascii"))
+        return _Creator(self.context, hostname.decode("ascii"), self.pinned, self.seen)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -82,6 +94,8 @@ class _Creator:
 
     context: Context
     host: str
+    pinned: str | None
+    seen: Seen | None
 
     def clientConnectionForTLS(
         self,
@@ -96,7 +110,7 @@ class _Creator:
             connection.set_tlsext_host_name(self.host.encode("ascii"))
         connection.set_verify(
             VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT,
-            _Verifier(name, self.host, tlsProtocol),
+            _Verifier(name, self.host, self.pinned, self.seen, tlsProtocol),
         )
         return connection
 
@@ -112,6 +126,8 @@ class _Verifier:
 
     name: ServiceID
     host: str
+    pinned: str | None
+    seen: Seen | None = field(repr=False)
     protocol: TLSMemoryBIOProtocol | None = field(repr=False)
 
     def __call__(
@@ -119,9 +135,7 @@ class _Verifier:
     ) -> bool:
         # OpenSSL takes an exception for nothing at all.
         try:
-            objection = None if ok else self._objection(code)
-            if objection is None and depth == 0:
-                objection = self._check_name(cert)
+            objection = self._judge(cert, code, depth, trusted=bool(ok))
         except Exception:
             objection = Untrusted("The certificate of the service cannot be checked.")
         if objection is not None and self.protocol is not None:
@@ -129,6 +143,22 @@ class _Verifier:
         if objection is not None or depth == 0:
             self.protocol = None
         return objection is None
+
+    def _judge(
+        self, cert: X509, code: int, depth: int, *, trusted: bool
+    ) -> ClientError | None:
+        if self.pinned is None and not trusted:
+            return self._objection(code)
+        if depth > 0:
+            return None
+        key = fingerprint(dump_publickey(FILETYPE_ASN1, cert.get_pubkey()))
+        if self.pinned is None:
+            objection = self._check_name(cert)
+        else:
+            objection = self._check_key(key)
+        if objection is None and self.seen is not None:
+            self.seen(key)
+        return objection
 
     def _objection(self, code: int) -> ClientError:
         if code in CLOCKS:
@@ -139,6 +169,15 @@ class _Verifier:
             "The certificate of the service is not signed by an authority that this "
             "machine trusts. If its authority is a private one, name the file with "
             "that authority's certificate."
+        )
+
+    def _check_key(self, key: str) -> ClientError | None:
+        if key == self.pinned:
+            return None
+        return Untrusted(
+            f"The service has another key than the one that it is known by: {key}. "
+            "Either this is not the service, or it was given a new key; whoever runs "
+            "it can tell its fingerprint."
         )
 
     def _check_name(self, cert: X509) -> ClientError | None:

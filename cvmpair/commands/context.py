@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from cvmpair.commands import output
+from cvmpair.commands.cluster import SCOPE, KnownCluster
 from cvmpair.contexts.block import Assignment, pin
 from cvmpair.contexts.formats import FORMATS
 from cvmpair.contexts.merging import merge
@@ -25,8 +26,16 @@ ROLES: Final = {
     "worker": (Role.WORKER,),
     "both": (Role.MASTER, Role.WORKER),
 }
+ANY_TOKEN: Final = f"{'0' * 8}.{'0' * 43}"
+ANY_FINGERPRINT: Final = f"sha256:{'0' * 64}"
 ANY_PIN: Final = "0" * 12
-"""What stands for a PIN that does not exist yet."""
+"""What stands for a PIN that does not exist yet, as the others do."""
+
+NO_PLACE: Final = (
+    "The tokens of a protected cluster are to be had only when it is created, and need "
+    "a place: name one with --output NAME, for NAME-cluster.json, or use "
+    "`cvmpair new --protected --json` and --cluster-file."
+)
 
 
 @frozen(kw_only=True)
@@ -35,30 +44,33 @@ class ContextCommand:
     One run of the command.
 
     :ivar service_url: as it is put into the context, if it is known.
-    :ivar create_pin: asks the service for a PIN, with ``--new``.
+    :ivar create: asks the service for a cluster, with ``--new``.
     """
 
     options: Namespace = field(repr=False)
     service_url: str | None
-    create_pin: Callable[[], str]
+    create: Callable[[], KnownCluster]
 
     def run(self) -> None:
         """
         Write the contexts, and say on standard error what a person should know.
 
-        Nothing is written, and no PIN created, unless everything can be.
+        Nothing is written, and no cluster created, unless everything can be.
 
         :raises ContextWrong: if something cannot be followed.
         """
         options = self.options
         self._check_words()
-        given = None if options.new else pin(_read_pin(options.pin, options.pin_file))
+        cluster = self._expected() if options.new else self._given()
         base = b"" if options.base is None else _read(options.base)
         places = self._places()
-        renderings = self._renderings(base, given or ANY_PIN)
+        keep = self._keep()
+        renderings = self._renderings(base, cluster)
         steps = [self._next_step(place) for place in places]
-        if given is None:
-            renderings = self._renderings(base, self.create_pin())
+        if options.new:
+            cluster = self.create()
+            self._write_tokens(cluster, keep)
+            renderings = self._renderings(base, cluster)
         for rendering, place in zip(renderings, places, strict=True):
             if place is not None:
                 output.write(place, rendering.body)
@@ -67,6 +79,52 @@ class ContextCommand:
                 sys.stdout.buffer.flush()
         for line in (*self._remarks(renderings), *filter(None, steps)):
             print(line, file=sys.stderr)
+
+    def _given(self) -> KnownCluster:
+        options = self.options
+        if options.cluster_file is not None:
+            cluster = KnownCluster.from_json(_read(options.cluster_file))
+        else:
+            cluster = KnownCluster(pin=pin(_read_pin(options.pin, options.pin_file)))
+        return evolve(
+            cluster, fingerprint=options.service_fingerprint or cluster.fingerprint
+        )
+
+    def _expected(self) -> KnownCluster:
+        options = self.options
+        scopes = SCOPE.values() if options.protected else ()
+        return KnownCluster(
+            pin=ANY_PIN,
+            tokens=dict.fromkeys(scopes, ANY_TOKEN),
+            fingerprint=ANY_FINGERPRINT
+            if options.pin_server
+            else options.service_fingerprint,
+        )
+
+    def _keep(self) -> Path | None:
+        """
+        Return where to keep the tokens of a new cluster, which are to be had only once.
+        """
+        name = self.options.output
+        if not self.options.new or name is None:
+            return None
+        place = Path(f"{name}-cluster.json")
+        output.check(place, is_directory=False)
+        if place.exists():
+            raise ContextWrong(
+                f"{place} holds the tokens of another cluster: move it away, or name "
+                "another --output."
+            )
+        return place
+
+    def _write_tokens(self, cluster: KnownCluster, keep: Path | None) -> None:
+        if not cluster.tokens:
+            return
+        if keep is None:
+            # The service has protected it without being asked.
+            raise ContextWrong(NO_PLACE)
+        output.write(keep, f"{cluster.to_json()}\n".encode())
+        print(f"cvmpair: all tokens are in {keep}: keep it", file=sys.stderr)
 
     def _check_words(self) -> None:
         options = self.options
@@ -79,8 +137,18 @@ class ContextCommand:
             raise ContextWrong(
                 f"--format {options.format} writes a directory: name it with --output."
             )
-        if options.base == STANDARD and options.pin_file == STANDARD:
-            raise ContextWrong("Only one of --base and --pin-file can be '-'.")
+        if options.protected and options.output is None:
+            raise ContextWrong(NO_PLACE)
+        files = (options.base, options.pin_file, options.cluster_file)
+        if files.count(STANDARD) > 1:
+            raise ContextWrong(
+                "Only one of --base, --pin-file and --cluster-file can be '-'."
+            )
+        if not options.new and (options.protected or options.pin_server):
+            raise ContextWrong(
+                "--protected and --pin-server are of use only with --new; what `cvmpair"
+                " new` has printed with them is read with --cluster-file."
+            )
 
     def _places(self) -> list[Path | None]:
         name, roles = self.options.output, ROLES[self.options.role]
@@ -93,12 +161,19 @@ class ContextCommand:
             output.check(place, is_directory=FORMATS[self.options.format].is_directory)
         return list(places)
 
-    def _renderings(self, base: bytes, word: str) -> list[Rendering]:
-        return [self._rendering(base, word, role) for role in ROLES[self.options.role]]
+    def _renderings(self, base: bytes, cluster: KnownCluster) -> list[Rendering]:
+        roles = ROLES[self.options.role]
+        return [self._rendering(base, cluster, role) for role in roles]
 
-    def _rendering(self, base: bytes, word: str, role: Role) -> Rendering:
+    def _rendering(self, base: bytes, cluster: KnownCluster, role: Role) -> Rendering:
         target = FORMATS[self.options.format]
-        assignment = Assignment(pin=word, role=role, service_url=self.service_url)
+        assignment = Assignment(
+            pin=cluster.pin,
+            role=role,
+            service_url=self.service_url,
+            token=cluster.token_for(role),
+            fingerprint=cluster.fingerprint,
+        )
         context = merge(base, assignment, plain=target.plain, mime=target.mime)
         return render(self.options.format, context, compressed=self.options.gzip)
 
@@ -118,7 +193,7 @@ class ContextCommand:
 def _read_pin(word: str | None, file: str | None) -> str:
     if file is not None:
         return _read(file).decode("ascii", "replace")
-    assert word is not None, "one of the three is required"
+    assert word is not None, "one of them is required"
     return word
 
 

@@ -33,6 +33,9 @@ LOOPBACK: Final = (
     "The service URL names this machine itself, where no other machine finds the "
     "service."
 )
+IN_CLEAR: Final = (
+    "The token goes over http://, and anybody on the way can read it: use https://."
+)
 
 _comment: Final = re.compile(
     rf"^[^\n\"'#]*[ \t]{re.escape(_PLACEHOLDER)}", re.MULTILINE
@@ -53,6 +56,7 @@ def advice(text: str, section: Section, cluster: ClusterContext) -> tuple[str, .
     deserved = {
         NO_SERVICE_URL: section.get("cvm_service_url") is None,
         LOOPBACK: _is_loopback(urlsplit(cluster.service_url).hostname or ""),
+        IN_CLEAR: cluster.token is not None and cluster.service_url.startswith("http:"),
         NO_PLACEHOLDER: cluster.role is Role.WORKER and _PLACEHOLDER not in text,
         COMMENT: bool(_has_comments(text) and _comment(text)),
         TOO_EARLY: _bootcmd(text) is not None,

@@ -59,19 +59,25 @@ class Assignment:
     What a machine is told about its cluster.
 
     :ivar service_url: None leaves the one of the base, or the agents' default.
+    :ivar token: None if the cluster is not protected.
+    :ivar fingerprint: of the server; None leaves the one of the base.
     """
 
     pin: str = field(repr=False)
     role: Role
     service_url: str | None = None
+    token: str | None = field(default=None, repr=False)
+    fingerprint: str | None = None
 
     def replaces(self, line: str) -> bool:
         """
         Say whether a line of an existing block must make way.
         """
         key = line.partition("=")[0].strip().lower()
-        return key in {"cvm_cluster_pin", "cvm_cluster_master"} or (
-            key == "cvm_service_url" and self.service_url is not None
+        return (
+            key in {"cvm_cluster_pin", "cvm_cluster_master", "cvm_cluster_token"}
+            or (key == "cvm_service_url" and self.service_url is not None)
+            or (key == "cvm_service_fingerprint" and self.fingerprint is not None)
         )
 
     def block(self, others: tuple[str, ...] = ()) -> str:
@@ -81,8 +87,12 @@ class Assignment:
         lines = [BEGIN, f"cvm_cluster_pin={self.pin}"]
         if self.role is Role.MASTER:
             lines.append("cvm_cluster_master=yes")
+        if self.token is not None:
+            lines.append(f"cvm_cluster_token={self.token}")
         if self.service_url is not None:
             lines.append(f"cvm_service_url={self.service_url}")
+        if self.fingerprint is not None:
+            lines.append(f"cvm_service_fingerprint={self.fingerprint}")
         lines += [line for line in others if not self.replaces(line)]
         return "\n".join([*lines, END, ""])
 

@@ -137,7 +137,9 @@ def _checked(context: Context, assignment: Assignment) -> Context:
     if (
         section is None
         or cluster is None
-        or (cluster.pin, cluster.role) != (assignment.pin, assignment.role)
+        or (cluster.pin, cluster.role, cluster.token)
+        != (assignment.pin, assignment.role, assignment.token)
+        or assignment.fingerprint not in {None, cluster.fingerprint}
     ):
         raise ContextWrong("The base makes the block unreadable.")
     warnings = context.warnings + cluster.warnings

@@ -8,6 +8,8 @@ and is noted in the journal, from which the backing learns what to write.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from attrs import evolve
+
 from cvmpair.core.batch import Batch
 from cvmpair.core.deadlines import Deadlines
 from cvmpair.core.errors import (
@@ -19,7 +21,7 @@ from cvmpair.core.errors import (
     TooManyClusters,
     TooManyKeys,
 )
-from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Limits
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Limits, Token
 from cvmpair.core.names import new_pin
 from cvmpair.core.packing import (
     Packed,
@@ -113,9 +115,13 @@ class ClusterBook:
         """
         self._version = (version // RUN_LENGTH + 1) * RUN_LENGTH
 
-    def create(self, now: float, lifetime: float) -> Cluster:
+    def create(
+        self, now: float, lifetime: float, tokens: tuple[Token, ...] | None = None
+    ) -> Cluster:
         """
         Create a cluster under a new PIN.
+
+        :param tokens: those that protect it, or ``None`` to let the PIN be enough.
 
         :raises TooManyClusters: if the book is full.
         """
@@ -128,7 +134,11 @@ class ClusterBook:
         while self.packed(pin) is not None:
             pin = self._draw_pin()
         cluster = Cluster(
-            pin=pin, created=now, lifetime=lifetime, version=self._next_version()
+            pin=pin,
+            created=now,
+            lifetime=lifetime,
+            version=self._next_version(),
+            tokens=tokens,
         )
         self._deadlines.add(pin, cluster.deadline)
         return self._put(cluster)
@@ -249,6 +259,25 @@ class ClusterBook:
             raise KeyNotFound
         condition.check(old.version)
         self._put(cluster.without_key(old, self._next_version()))
+
+    def change_tokens(
+        self,
+        pin: str,
+        change: Callable[[Cluster], tuple[Token, ...]],
+        condition: Condition = ANY_STATE,
+    ) -> Cluster:
+        """
+        Give a cluster other tokens.
+
+        :param change: makes them of the cluster, or raises why it cannot.
+
+        :raises ClusterNotFound: if there is no such cluster.
+        :raises ConditionFailed: if ``condition`` does not hold for it.
+        """
+        cluster = self.cluster(pin)
+        condition.check(cluster.version)
+        tokens = change(cluster)
+        return self._put(evolve(cluster, tokens=tokens, version=self._next_version()))
 
     def next_deadline(self) -> float | None:
         """

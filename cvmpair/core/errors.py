@@ -7,12 +7,14 @@ decided in ``web/problems.py`` alone.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from cvmpair.core.timeline import rfc3339
 
 Reason = Literal["expired", "deleted"]
 """Why a cluster is there no more."""
+
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
 
 class PairingError(Exception):
@@ -125,6 +127,87 @@ class TooManyKeys(PairingError):
         self.limit = limit
 
 
+class TokenNeeded(PairingError):
+    """
+    The cluster is protected, and the request shows no token that is valid.
+
+    :ivar shown: whether it shows one at all.
+    """
+
+    def __init__(self, *, shown: bool) -> None:
+        super().__init__(
+            "The token is none of this cluster's, or it has expired or was revoked. "
+            "Whoever has the admin token can make a new one."
+            if shown
+            else "This cluster is protected: its PIN alone does nothing. Send one of "
+            "its tokens in the header Authorization: Bearer TOKEN."
+        )
+        self.shown = shown
+
+
+class TokenMalformed(PairingError):
+    """
+    The cluster is protected, and ``Authorization`` cannot be read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The header Authorization cannot be read. Send it once, as "
+            "Authorization: Bearer TOKEN."
+        )
+
+
+class TokenInsufficient(PairingError):
+    """
+    The token is valid, but does not allow this.
+
+    :ivar needed: the scope that does.
+    """
+
+    def __init__(self, needed: str) -> None:
+        super().__init__(
+            f"This needs a token of the scope {needed}; the one sent allows less."
+        )
+        self.needed = needed
+
+
+class TokenNotFound(PairingError):
+    """
+    The cluster has no token of this id: it has expired or was revoked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cluster has no such token. A token is named by its id, the part "
+            "before the dot; GET the tokens of the cluster for a list."
+        )
+
+
+class NotProtected(PairingError):
+    """
+    The cluster has no tokens: whoever knows the PIN may do everything.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This cluster is not protected, so it has no tokens. Create another one "
+            'with {"protected": true}.'
+        )
+
+
+class TooManyTokens(PairingError):
+    """
+    The cluster can have no more tokens.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This cluster has reached the limit of {limit} tokens. Revoke one that "
+            "is no longer needed."
+        )
+        self.limit = limit
+
+
 class TooManyClusters(PairingError):
     """
     The service is full.
@@ -189,3 +272,42 @@ class Stopping(PairingError):
             "The service is being stopped or restarted, so nobody can wait any "
             "longer. Ask again in a moment."
         )
+
+
+class TooManyRequests(PairingError):
+    """
+    One client, an IPv4 address or an IPv6 /64, does more than it may; many machines can
+    be behind one address.
+    """
+
+    def __init__(self, limit: str, retry_after: float) -> None:
+        """
+        :param limit: the name of the limit.
+        :param retry_after: the seconds after which asking again makes sense.
+        """
+        super().__init__(CLIENT_LIMITS[limit])
+        self.limit = limit
+        self.retry_after = retry_after
+
+
+CLIENT_LIMITS: Final[Mapping[str, str]] = {
+    "guesses": (
+        "Your address has asked for too many different PINs that never were, so for up "
+        "to a minute it can use no other. Check the PINs of your machines for typing "
+        "errors. The operator sets this limit with --max-guesses."
+    ),
+    "creations": (
+        "Your address has created too many clusters within a minute. Try again later; "
+        "the operator sets this limit with --max-creations."
+    ),
+    "connections": (
+        "Your address has too many connections. Close one that is no longer needed, or "
+        "ask the operator to raise --max-connections; for a reverse proxy, to name it "
+        "with --trusted-proxy."
+    ),
+    "waiters": (
+        "Your address has too many requests that wait. Ask without Prefer: wait, again "
+        "and again, or ask the operator to raise --max-waiters-per-address."
+    ),
+}
+"""What to do, by the name of the limit."""

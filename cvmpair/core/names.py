@@ -1,5 +1,5 @@
 """
-Legal PINs, key names and values, their limits, and new PINs.
+Legal PINs, key names, values and tokens, their limits, and new PINs.
 
 The PIN and key name patterns are those that the original service routes.
 """
@@ -16,6 +16,7 @@ MAX_VALUE_BYTES: Final = 16 * 1024
 """The longest value, in bytes of UTF-8."""
 
 _is_pin = re.compile(rf"[a-z0-9]{{{PIN_LENGTH}}}").fullmatch
+_is_token = re.compile(r"[a-z0-9]{8}\.[A-Za-z0-9_-]{43}").fullmatch
 _is_key_name = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_KEY_NAME_LENGTH}}}").fullmatch
 
 
@@ -26,6 +27,13 @@ def is_pin(text: str) -> bool:
     return _is_pin(text) is not None
 
 
+def is_token(text: str) -> bool:
+    """
+    Say whether ``text`` could be a token: its id, a dot, its secret.
+    """
+    return _is_token(text) is not None
+
+
 def new_pin(draw: Callable[[int], int] = secrets.randbelow) -> str:
     """
     Draw a PIN: 12 characters, 62 bits.
@@ -33,12 +41,19 @@ def new_pin(draw: Callable[[int], int] = secrets.randbelow) -> str:
     :param draw: returns a number from 0 to below its argument, each as likely as any
         other; the default cannot be predicted.
     """
-    number = draw(len(PIN_ALPHABET) ** PIN_LENGTH)
-    pin = ""
-    for _ in range(PIN_LENGTH):
+    return draw_word(PIN_LENGTH, draw)
+
+
+def draw_word(length: int, draw: Callable[[int], int]) -> str:
+    """
+    Draw a word of the characters that PINs have.
+    """
+    number = draw(len(PIN_ALPHABET) ** length)
+    word = ""
+    for _ in range(length):
         number, place = divmod(number, len(PIN_ALPHABET))
-        pin += PIN_ALPHABET[place]
-    return pin
+        word += PIN_ALPHABET[place]
+    return word
 
 
 def key_name(text: str) -> str:

@@ -146,6 +146,13 @@ def find_key(packed: Packed, name: str) -> Key | None:
     return Key(name=name, value=value, version=version)
 
 
+def unpack_tokens(packed: Packed) -> tuple[Token, ...]:
+    """
+    Return the tokens of a packed cluster that is protected.
+    """
+    return _tokens(_decode(packed[packed.rindex(",{") + 1 : -1]))
+
+
 def _tokens(
     plain: Mapping[str, tuple[Scope, str, float, float | None]],
 ) -> tuple[Token, ...]:

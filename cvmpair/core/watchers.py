@@ -14,8 +14,10 @@ from typing import Final, Protocol
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from cvmpair.core.clients import Client
 from cvmpair.core.errors import Stopping, TooManyWaiters
 from cvmpair.core.packing import Packed, find_key, is_tombstone, version_of
+from cvmpair.core.quota import Tally
 from cvmpair.core.wheel import Wheel
 
 SLICE: Final = 200
@@ -91,6 +93,7 @@ class Place:
 
     waiter: Waiter
     group: "_Group"
+    client: Client | None
     tick: int = 0
 
 
@@ -112,10 +115,12 @@ class Watchers:
 
     :ivar limit: how many may wait at the same time.
     :ivar refused: how many were refused because of it.
+    :ivar shares: how many of them each client may be.
     """
 
     clock: IReactorTime
     limit: int
+    shares: Tally = field(factory=lambda: Tally(name="waiters", limit=0))
     _groups: dict[str, dict[Question, _Group]] = field(init=False, factory=dict)
     _wheel: Wheel[Place] = field(init=False)
     _woken: deque[tuple[Iterator[Place], _Group, Call]] = field(
@@ -132,14 +137,23 @@ class Watchers:
     def __len__(self) -> int:
         return self._count
 
-    def wait(self, question: Question, seconds: float, waiter: Waiter) -> Place:
+    def wait(
+        self,
+        question: Question,
+        seconds: float,
+        waiter: Waiter,
+        client: Client | None = None,
+    ) -> Place:
         """
         Begin to wait.
 
         The caller has seen, in this same turn, that the durable state is no news; or
         that the state is not durable yet, and then will be told of.
 
+        :param client: whose share of the room it is.
+
         :raises TooManyWaiters: if there is no room for one more.
+        :raises TooManyRequests: if the client has no room left.
         :raises Stopping: after :meth:`stop`.
         """
         if self._stopped:
@@ -147,11 +161,12 @@ class Watchers:
         if self._count >= self.limit:
             self.refused += 1
             raise TooManyWaiters(self.limit, RETRY_AFTER)
+        self.shares.enter(client)
         groups = self._groups.setdefault(question.pin, {})
         group = groups.get(question)
         if group is None:
             group = groups[question] = _Group(question)
-        place = Place(waiter, group)
+        place = Place(waiter, group, client)
         group.places[place] = None
         place.tick = self._wheel.add(place, seconds)
         self._count += 1
@@ -228,6 +243,7 @@ class Watchers:
         del place.group.places[place]
         self._wheel.discard(place, place.tick)
         self._count -= 1
+        self.shares.leave(place.client)
 
     def _forget(self, group: _Group) -> None:
         question, group.question = group.question, None

@@ -7,8 +7,19 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from cvmpair.snapshots.errors import StateExposed, StateLocked, StateUnusable
+from cvmpair.snapshots.errors import (
+    StateExposed,
+    StateLocked,
+    StateMissing,
+    StateUnusable,
+)
+
+FILE_NAME: Final = "cvmpair.db"
+"""The name of the state file."""
+
+LOCK_NAME: Final = "lock"
 
 
 def sync_directory(path: Path) -> None:
@@ -35,12 +46,62 @@ def prepare_directory(path: Path) -> None:
             path.mkdir(mode=0o700, parents=True)
         for place in missing:
             sync_directory(place.parent)
-        _check_private(path, 0o700)
-        for entry in sorted(path.iterdir()):
-            if entry.is_file():
-                _check_private(entry, 0o600)
+        _check_entries(path)
     except OSError as error:
         raise StateUnusable(path, error.strerror or str(error)) from None
+
+
+def check_directory(path: Path) -> None:
+    """
+    See whether there is a state in a directory, and nobody else may read it.
+
+    :raises StateMissing: if there is none.
+    :raises StateExposed: if it is open to others.
+    :raises StateUnusable: if anything else is wrong with it.
+    """
+    try:
+        _check_entries(path)
+        (path / FILE_NAME).stat()
+    except FileNotFoundError as error:
+        # A file of the daemon's may go at any moment, but not these.
+        if not path.exists() or not (path / FILE_NAME).exists():
+            raise StateMissing(path) from None
+        raise StateUnusable(path, error.strerror or str(error)) from None
+    except OSError as error:
+        raise StateUnusable(path, error.strerror or str(error)) from None
+
+
+def lock_holder(directory: Path) -> int | None:
+    """
+    Return the process that has the lock of a state directory, without asking for it:
+    a daemon that starts at that moment would be refused.
+
+    :return: ``None`` if it is free, or if it cannot be found out.
+    """
+    try:
+        place = (directory / LOCK_NAME).stat()
+        locks = Path("/proc/locks").read_text()
+        noted = (directory / LOCK_NAME).read_bytes().strip()
+    except OSError:
+        return None
+    device = f"{os.major(place.st_dev):02x}:{os.minor(place.st_dev):02x}"
+    for line in locks.splitlines():
+        words = line.split()
+        if words[1] != "FLOCK" or not words[5].endswith(f":{place.st_ino}"):
+            continue
+        # Some file systems (btrfs, overlayfs) have another device here than there.
+        if words[5].startswith(f"{device}:") or words[4].encode() == noted:
+            return int(words[4])
+    return None
+
+
+def _check_entries(path: Path) -> None:
+    _check_private(path, 0o700)
+    for entry in sorted(path.iterdir()):
+        # What SQLite has beside the file may go meanwhile.
+        with suppress(FileNotFoundError):
+            if entry.is_file():
+                _check_private(entry, 0o600)
 
 
 def _check_private(path: Path, right: int) -> None:
@@ -62,7 +123,7 @@ class DirectoryLock:
         """
         try:
             self._descriptor = os.open(
-                directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
         except OSError as error:
             raise StateUnusable(directory, error.strerror or str(error)) from None

@@ -71,6 +71,49 @@ class StateForeign(StateError):
     """
 
 
+class StateMissing(StateError):
+    """
+    There is no state.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"there is no state in {directory}; name the directory that the daemon "
+            "has as its --state-dir"
+        )
+
+
+class StateTaken(StateError):
+    """
+    What was to be made is to be made where something is.
+    """
+
+    def __init__(self, directory: Path, entry: str) -> None:
+        super().__init__(
+            f"the directory {directory} is not empty ({entry}), and nothing was "
+            "changed in it; an import makes a new state: name a directory that is "
+            "empty or does not exist"
+        )
+
+
+class ExportDamaged(StateError):
+    """
+    An export does not hold what was written to it.
+    """
+
+    def __init__(self, name: str, line: int, reason: str) -> None:
+        super().__init__(
+            f"the export {name} is damaged: line {line}: {reason}; nothing was taken "
+            "from it, use another"
+        )
+
+
+class ExportForeign(StateError):
+    """
+    It is no export, or that of a later release.
+    """
+
+
 class StateUnusable(StateError):
     """
     The operating system refuses what has to be done.

@@ -69,12 +69,15 @@ class StateReader:
 
     :ivar note: the version that the file must have at least, and
     :ivar at_least: another one.
+    :ivar in_use: whether a daemon has the file open. Then it writes to the log, whose
+        end only SQLite's index knows, and has checked it when it started.
     :ivar summary: is there at the end of :meth:`read`.
     """
 
     path: Path
     note: VersionNote
-    at_least: int
+    at_least: int = 0
+    in_use: bool = False
     summary: Summary = field(init=False)
 
     def read(self) -> Iterator[tuple[str, Packed]]:
@@ -83,11 +86,16 @@ class StateReader:
         :meth:`~cvmpair.snapshots.sqlite.StateFile.read`.
         """
         try:
+            # What is noted is in the file. Of a daemon that writes, what is in the file
+            # need not be noted yet.
+            at_least = max(self.note.read(), self.at_least)
             self._check_files()
             with closing(connect(self.path, "ro")) as connection:
+                # All of it is read as it is at one moment.
+                connection.execute("BEGIN")
                 self._check_format(connection)
                 self.summary = self._read_summary(connection)
-                if self.summary.version < max(self.note.read(), self.at_least):
+                if self.summary.version < at_least:
                     raise StateOutdated(self.path, self.note.path)
                 yield from self._read_clusters(connection)
                 for (problem,) in connection.execute("PRAGMA quick_check(1)"):
@@ -111,6 +119,8 @@ class StateReader:
         if self.path.stat().st_size == 0:
             # SQLite would take it for a new file and remove its log.
             self._refuse("it is empty")
+        if self.in_use:
+            return
         try:
             log = check_log(self.path.with_name(f"{self.path.name}-wal"))
         except ValueError as error:

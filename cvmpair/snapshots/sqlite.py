@@ -4,9 +4,10 @@ The state file: SQLite with a write-ahead log, synchronised at every commit.
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +32,21 @@ from cvmpair.snapshots.summary import MODULUS, Summary
 CHECKPOINT_PAGES: Final = 1000
 """After about so many pages the log is merged into the file, as SQLite would."""
 
+DRAFT: Final = ".new"
+"""What the name of a file ends with that is not whole yet."""
 
-def _fill(connection: sqlite3.Connection, summary: Summary) -> None:
+Clusters = Iterable[tuple[str, Packed]]
+"""Each PIN with its record."""
+
+
+def _fill(connection: sqlite3.Connection, summary: Summary, clusters: Clusters) -> None:
     _begin_upgrade(connection, 0)
     connection.execute(
         "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?)", summary.row()
     )
+    rest = iter(clusters)
+    while some := dict(islice(rest, CHECKPOINT_PAGES)):
+        write_clusters(connection, some)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -88,7 +98,6 @@ class StateFile:
             if self._beside(suffix).exists():
                 reason = f"it is missing while its {suffix} file is there"
                 raise StateDamaged(self.path, reason)
-        draft = self._beside(".new")
         summary = Summary(
             version=0,
             clusters=0,
@@ -97,16 +106,31 @@ class StateFile:
             wall_time=mark.wall,
             pseudonym_key=new_pseudonym_key(),
         )
+        self.fill(summary, ())
+
+    def fill(self, summary: Summary, clusters: Clusters) -> None:
+        """
+        Create the file with this in it, whole or not at all.
+
+        :raises StateUnusable: if the file cannot be written.
+        """
+        draft = self._beside(DRAFT)
         try:
-            for leftover in self.path.parent.glob(f"{draft.name}*"):
-                leftover.unlink()
+            self._remove_drafts()
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             with closing(connect(draft, "rw")) as connection:
-                _fill(connection, summary)
+                _fill(connection, summary, clusters)
             draft.rename(self.path)
             sync_directory(self.path.parent)
         except (OSError, sqlite3.Error) as error:
             raise StateUnusable(self.path.parent, str(error)) from None
+        finally:
+            with suppress(OSError):
+                self._remove_drafts()
+
+    def _remove_drafts(self) -> None:
+        for leftover in self.path.parent.glob(f"{self.path.name}{DRAFT}*"):
+            leftover.unlink()
 
     def read(self) -> Iterator[tuple[str, Packed]]:
         """

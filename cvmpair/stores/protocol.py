@@ -5,8 +5,9 @@ What the web sees of the state, wherever that is kept.
 from collections.abc import Callable
 from typing import Protocol
 
+from cvmpair.core.access import WITHOUT_TOKEN, Access
 from cvmpair.core.errors import PairingError, StoreUnavailable
-from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Scope, Token
 from cvmpair.core.packing import Packed
 
 
@@ -19,6 +20,10 @@ class ClusterStore(Protocol):
     Every method may raise :class:`~cvmpair.core.errors.StoreUnavailable`, and
     those that take a PIN :class:`~cvmpair.core.errors.ClusterNotFound` and
     :class:`~cvmpair.core.errors.ClusterGone`.
+
+    What a protected cluster demands is checked of the very state that is read or
+    changed: the errors of :meth:`check_access` may come as well. A method that is not
+    told of a token passes to no such cluster.
     """
 
     async def create(self) -> Cluster:
@@ -26,6 +31,13 @@ class ClusterStore(Protocol):
         Create a cluster under a new PIN.
 
         :raises TooManyClusters: if there is no room for it.
+        """
+
+    async def create_protected(self) -> tuple[Cluster, dict[Scope, str]]:
+        """
+        Create one that is protected, and return it with a token for each scope.
+
+        :raises TooManyClusters: likewise.
         """
 
     async def cluster(self, pin: str) -> Cluster:
@@ -44,12 +56,24 @@ class ClusterStore(Protocol):
         there is neither.
         """
 
-    async def read(self, pin: str) -> Packed | None:
+    def check_access(self, packed: Packed | None, access: Access) -> None:
+        """
+        Let a request pass now to a cluster as it is, or not.
+
+        :raises: the errors of :meth:`cvmpair.core.access.Access.check`.
+        """
+
+    async def read(self, pin: str, access: Access = WITHOUT_TOKEN) -> Packed | None:
         """
         Return the same, once it is durable.
         """
 
-    async def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
+    async def delete(
+        self,
+        pin: str,
+        condition: Condition = ANY_STATE,
+        access: Access = WITHOUT_TOKEN,
+    ) -> None:
         """
         Delete a cluster with its keys.
 
@@ -64,7 +88,12 @@ class ClusterStore(Protocol):
         """
 
     async def add_key(
-        self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
+        self,
+        pin: str,
+        name: str,
+        value: str,
+        condition: Condition = ANY_STATE,
+        access: Access = WITHOUT_TOKEN,
     ) -> Key:
         """
         Add a key.
@@ -82,8 +111,8 @@ class ClusterStore(Protocol):
         tell: Callable[[Key | PairingError], None],
     ) -> None:
         """
-        Add a key as :meth:`add_key` does, and hand the result or the error to a
-        callback once it is durable, which may be at once.
+        Add a key as :meth:`add_key` does without a token, and hand the result or the
+        error to a callback once it is durable, which may be at once.
         """
 
     async def change_key(
@@ -94,6 +123,7 @@ class ClusterStore(Protocol):
         new_name: str | None = None,
         value: str | None = None,
         condition: Condition = ANY_STATE,
+        access: Access = WITHOUT_TOKEN,
     ) -> Key:
         """
         Give a key another name, another value, or both.
@@ -104,13 +134,50 @@ class ClusterStore(Protocol):
         """
 
     async def delete_key(
-        self, pin: str, name: str, condition: Condition = ANY_STATE
+        self,
+        pin: str,
+        name: str,
+        condition: Condition = ANY_STATE,
+        access: Access = WITHOUT_TOKEN,
     ) -> None:
         """
         Delete one key.
 
         :raises KeyNotFound: if there is none of that name.
         :raises ConditionFailed: if ``condition`` does not hold for the key.
+        """
+
+    async def add_token(
+        self,
+        pin: str,
+        scope: Scope,
+        lifetime: float | None = None,
+        condition: Condition = ANY_STATE,
+        access: Access = WITHOUT_TOKEN,
+    ) -> tuple[Cluster, Token, str]:
+        """
+        Make a token of a cluster, and return the cluster, and the token with its text.
+
+        :param lifetime: in seconds; ``None`` for as long as the cluster has.
+
+        :raises NotProtected: if it has no tokens.
+        :raises TooManyTokens: if there is no room for it.
+        :raises ConditionFailed: if ``condition`` does not hold for the cluster.
+        """
+
+    async def revoke_token(
+        self,
+        pin: str,
+        token_id: str,
+        condition: Condition = ANY_STATE,
+        access: Access = WITHOUT_TOKEN,
+    ) -> None:
+        """
+        Revoke a token, which from then on is none.
+
+        :raises NotProtected: if the cluster has no tokens.
+        :raises TokenNotFound: if it has none of that id.
+        :raises ConditionFailed: if ``condition`` does not hold for the cluster.
         """
 
     def live(self, packed: Packed | None) -> Packed:

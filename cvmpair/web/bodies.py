@@ -51,6 +51,15 @@ def read_fields(request: IRequest) -> Mapping[str, object]:
     return read_body(content_type, request.content.read())
 
 
+def read_form(request: IRequest) -> Mapping[str, object]:
+    """
+    Return the fields of a form of ours, whatever its media type is called.
+
+    :raises BadRequest: if it is broken.
+    """
+    return read_body(FORM.encode(), request.content.read())
+
+
 def read_body(content_type: bytes, body: bytes) -> Mapping[str, object]:
     """
     Return the fields of a body that is not compressed.

@@ -13,8 +13,10 @@ from typing import Any, Final, cast
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import datetimeToString
 
+from cvmpair.core.errors import PairingError, TooManyRequests
+from cvmpair.web.backpressure import BackpressuredChannel
 from cvmpair.web.errors import (
     BadRequest,
     ContentTooLarge,
@@ -22,6 +24,7 @@ from cvmpair.web.errors import (
     RequestError,
     RequestTimeout,
 )
+from cvmpair.web.guard import Peer
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import problem
@@ -47,7 +50,7 @@ class _Part(Enum):
     BODY = "body"
 
 
-class PairingChannel(HTTPChannel):
+class PairingChannel(BackpressuredChannel):
     """
     An HTTP/1.1 connection.
 
@@ -56,13 +59,23 @@ class PairingChannel(HTTPChannel):
 
     limits: RequestLimits
     factory: Any
-    transport: Any
     _part = _Part.HEADERS
     _timed_part = _Part.NONE
     _deadline: IDelayedCall | None = None
     _body_size = 0
     _refused = False
     _unwanted = 0
+    _peer: Peer | None = None
+    _entered = False
+
+    @property
+    def peer(self) -> Peer:
+        """
+        Who is at the other end; not asked for more than once, and seldom at all.
+        """
+        if self._peer is None:
+            self._peer = self.factory.guard.peer(self.transport.getPeer())
+        return self._peer
 
     def connectionMade(self) -> None:
         limits = self.limits = self.factory.limits
@@ -74,11 +87,14 @@ class PairingChannel(HTTPChannel):
             self.timeOut, self._savedTimeOut = None, idle
         super().connectionMade()
         self._time()
+        self._enter()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._part = self._timed_part = _Part.NONE
         self._cancel()
         super().connectionLost(reason)
+        if self._entered:
+            self.factory.guard.connections.leave(self.peer.client)
         # Last, so that the request that ends with it is in the log by then.
         self.factory.closed(self)
 
@@ -146,7 +162,7 @@ class PairingChannel(HTTPChannel):
         if not self._handlingRequest:
             self.loseConnection()
 
-    def refuse(self, error: RequestError) -> None:
+    def refuse(self, error: RequestError | PairingError) -> None:
         """
         Answer before the request has come whole, and take no more of it.
         """
@@ -176,6 +192,17 @@ class PairingChannel(HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(BadRequest("The request is not well-formed HTTP/1.1."))
 
+    def _enter(self) -> None:
+        connections = self.factory.guard.connections
+        # A proxy has those of all its clients.
+        if connections.limit and not self.peer.trusted:
+            try:
+                connections.enter(self.peer.client)
+            except TooManyRequests as error:
+                self.refuse(error)
+            else:
+                self._entered = True
+
     def _arrived(self) -> None:
         self._part = _Part.NONE
         self._time()
@@ -195,8 +222,8 @@ class PairingChannel(HTTPChannel):
         return self.limits.body_timeout
 
     def _begun(self) -> bool:
-        idle = self._handlingRequest or self._refused
-        return not idle and bool(self.requests or self._buffer)
+        busy = self._handlingRequest or self._refused or self.paused
+        return not busy and bool(self.requests or self._buffer)
 
     def _too_late(self) -> None:
         if self.requests or self._buffer:

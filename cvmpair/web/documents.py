@@ -2,12 +2,12 @@
 The pages, from templates that escape all that is put into them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from inspect import getdoc
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 from klein import Response
 from twisted.web.iweb import IRequest
 from twisted.web.template import (
@@ -19,15 +19,23 @@ from twisted.web.template import (
     tags,
 )
 
+from cvmpair.core.model import Scope
 from cvmpair.core.timeline import rfc3339
+from cvmpair.core.tokens import SCOPES
 from cvmpair.web.problems import PROBLEM_TYPES
-from cvmpair.web.security import SECURITY_HEADERS
+from cvmpair.web.security import security_headers
 from cvmpair.web.static import read_asset
 
 HTML: Final = "text/html"
 
 GROUP: Final = 4
 """How many characters of a PIN stand together."""
+
+_RESULT: Final = (
+    *("pin", "groups", "url", "exact", "readable"),
+    *(*SCOPES, "master_token", "worker_token"),
+)
+"""What is to be filled in where a PIN is shown."""
 
 
 @frozen(kw_only=True)
@@ -37,11 +45,13 @@ class NewPin:
 
     :ivar url: where its machines find the service.
     :ivar deadline: when it expires, in seconds since the epoch.
+    :ivar tokens: their texts, if it is protected.
     """
 
     pin: str
     url: str
     deadline: float
+    tokens: Mapping[Scope, str] | None = field(default=None, repr=False)
 
 
 class Layout(Element):
@@ -71,10 +81,18 @@ class CreatePin(Element):
 
     loader = XMLString(read_asset("create.xml"))
 
-    def __init__(self, new: NewPin | None = None, error: str = "") -> None:
+    def __init__(
+        self,
+        new: NewPin | None = None,
+        error: str = "",
+        *,
+        require_protected: bool = False,
+    ) -> None:
         super().__init__()
         self._new = new
+        self._tokens = new.tokens if new else None
         self._error = error
+        self._require_protected = require_protected
 
     @renderer
     def form(self, _request: IRequest | None, tag: Tag) -> Tag:
@@ -82,13 +100,26 @@ class CreatePin(Element):
             label="Create another PIN" if self._new else "Create a PIN",
             news="Your PIN is ready." if self._new else "",
             error=self._error,
+            hint=(
+                "The operator of this service wants it so for every PIN."
+                if self._require_protected
+                else "Each machine then needs a token too. Old images send none."
+            ),
         )
+
+    @renderer
+    def checkbox(self, _request: IRequest | None, tag: Tag) -> Tag:
+        if self._require_protected:
+            # Not sent, and what is not sent is as the operator wants it.
+            return tag(checked="checked", disabled="disabled")
+        return tag(checked="checked") if self._tokens else tag
 
     @renderer
     def result(self, _request: IRequest | None, tag: Tag) -> Tag:
         if self._new is None:
             tag(hidden="hidden")
-            return tag.fillSlots(pin="", groups="", url="", exact="", readable="")
+            nothing = dict.fromkeys(_RESULT, "")
+            return tag.fillSlots(**nothing)
         pin, time = self._new.pin, datetime.fromtimestamp(self._new.deadline, UTC)
         return tag.fillSlots(
             pin=pin,
@@ -100,7 +131,21 @@ class CreatePin(Element):
             url=self._new.url,
             exact=rfc3339(self._new.deadline, "seconds"),
             readable=f"{time.day} {time:%B %Y, %H:%M} UTC",
+            **{scope: (self._tokens or {}).get(scope, "") for scope in SCOPES},
+            master_token=self._line("write"),
+            worker_token=self._line("read"),
         )
+
+    @renderer
+    def open(self, _request: IRequest | None, tag: Tag) -> Tag:
+        return tag(hidden="hidden") if self._tokens else tag
+
+    @renderer
+    def tokens(self, _request: IRequest | None, tag: Tag) -> Tag:
+        return tag if self._tokens else tag(hidden="hidden")
+
+    def _line(self, scope: Scope) -> str:
+        return f"cvm_cluster_token={self._tokens[scope]}\n" if self._tokens else ""
 
 
 class Problems(Element):
@@ -132,12 +177,14 @@ async def html(
     title: str,
     content: Element,
     *,
+    secure: bool,
     status: int = 200,
     headers: dict[str | bytes, str | bytes] | None = None,
 ) -> Response:
     """
     Return a page as an answer.
 
+    :param secure: whether it goes over TLS.
     :param headers: more of them.
     """
     page = await flattenString(None, Layout(title, content))
@@ -145,7 +192,7 @@ async def html(
     return Response(
         status,
         {
-            **SECURITY_HEADERS,
+            **security_headers(secure=secure),
             b"Content-Type": f"{HTML}; charset=utf-8".encode(),
             b"Content-Length": b"%d" % len(body),
             b"Vary": b"Accept",

@@ -20,6 +20,30 @@ class BadRequest(RequestError):
     """
 
 
+class CrossSite(RequestError):
+    """
+    A browser was told by the page of another site to change something here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A page of another site may not change anything here. Open the page of "
+            "this service itself, or send the request with another program."
+        )
+
+
+class ProtectionRequired(RequestError):
+    """
+    The request asks for a cluster without tokens, and the service makes none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This service makes protected clusters only: its operator wants it so. "
+            "Leave the field protected out."
+        )
+
+
 class NoSuchResource(RequestError):
     """
     No resource has this path.

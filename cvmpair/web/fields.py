@@ -1,26 +1,33 @@
 """
 From the fields of a body to legal names and values.
 
-The wording of the reasons is that of the original service, which clients show.
+The wording of the reasons is that of the original service, which clients show. Others
+than those that are asked for are ignored.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from cvmpair.core.errors import InvalidFields
+from cvmpair.core.model import Scope
 from cvmpair.core.names import key_name, key_value
+from cvmpair.core.tokens import SCOPES
+from cvmpair.web.errors import ProtectionRequired
 
 _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     "key": key_name,
     "value": key_value,
 }
 
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}")
+
 
 def key_fields(
     fields: Mapping[str, object], *, partial: bool = False
 ) -> dict[str, str]:
     """
-    Return the fields of a key, checked and trimmed; others are ignored.
+    Return the fields of a key, checked and trimmed.
 
     :param partial: whether a field may be missing.
 
@@ -40,6 +47,49 @@ def key_fields(
     if errors:
         raise InvalidFields(errors)
     return legal
+
+
+def protected_field(fields: Mapping[str, object], *, required: bool) -> bool:
+    """
+    Return whether a new cluster is to be protected.
+
+    :param required: whether every one is; it is also what holds if nothing is said.
+
+    :raises InvalidFields: if that is not said with ``true`` or ``false``.
+    :raises ProtectionRequired: if it is said that this one is not.
+    """
+    if "protected" not in fields:
+        return required
+    wanted = fields["protected"]
+    # A form has words only.
+    if wanted in (False, "false"):
+        if required:
+            raise ProtectionRequired
+        return False
+    if wanted in (True, "true"):
+        return True
+    raise InvalidFields({"protected": ["Must be a valid boolean: true or false."]})
+
+
+def token_fields(fields: Mapping[str, object]) -> tuple[Scope, float | None]:
+    """
+    Return the scope of a new token, and its lifetime in seconds if that is given.
+
+    :raises InvalidFields: with all that is wrong.
+    """
+    errors: dict[str, list[str]] = {}
+    scopes = [scope for scope in SCOPES if scope == fields.get("scope")]
+    if "scope" not in fields:
+        errors["scope"] = ["This field is required."]
+    elif not scopes:
+        errors["scope"] = ["Must be read, write or admin."]
+    # A number of a JSON body is text by now.
+    lifetime = fields.get("lifetime", "1")
+    if not isinstance(lifetime, str) or not _SECONDS.fullmatch(lifetime):
+        errors["lifetime"] = ["Must be a whole number of seconds, 1 or more."]
+    if errors:
+        raise InvalidFields(errors)
+    return scopes[0], float(str(lifetime)) if "lifetime" in fields else None
 
 
 def _text(value: object) -> str:

@@ -27,7 +27,7 @@ from cvmpair.core.errors import (
     Stopping,
 )
 from cvmpair.core.model import Key
-from cvmpair.core.packing import Packed
+from cvmpair.core.packing import Packed, is_protected
 from cvmpair.core.watchers import Place, Question
 from cvmpair.stores.protocol import ClusterStore
 from cvmpair.web.api import CLUSTERS, KEY, KEYS
@@ -35,6 +35,7 @@ from cvmpair.web.bodies import read_body
 from cvmpair.web.channel import PairingChannel
 from cvmpair.web.errors import InternalError, RequestError
 from cvmpair.web.fields import key_fields
+from cvmpair.web.guard import Guard
 from cvmpair.web.message import Dates, message
 from cvmpair.web.outbox import Outbox
 from cvmpair.web.problems import log_defect, problem
@@ -56,6 +57,7 @@ class Lane:
 
     store: ClusterStore
     waiting: Waiting
+    guard: Guard
     outbox: Outbox
     counts: RequestCounts
     dates: Dates
@@ -102,6 +104,7 @@ class LaneChannel(PairingChannel):
             and not self._handlingRequest
             and not self._buffer
             and not self._refused
+            and not self.paused
             and not self._busyReceiving
             and not self.transport.disconnecting
             and (request := recognise(data)) is not None
@@ -153,23 +156,36 @@ class LaneChannel(PairingChannel):
         """
         Answer that the service stops.
         """
-        self._conclude(partial(_refusal, Stopping(), KEY))
+        self._conclude(partial(self._refusal, Stopping(), KEY))
 
     def _failed(self, failure: Failure) -> None:
-        self._conclude(partial(_refusal, failure.value, KEY))
+        self._conclude(partial(self._refusal, failure.value, KEY))
 
     def _take(self, request: KeyRequest) -> bool:
         lane: Lane = self.site.lane
-        if request.name is None:
-            return self._post(request)
+        exhausted = lane.guard.guesses.exhausted
+        if exhausted and self.peer.client in exhausted:
+            # What it may still ask for is known elsewhere.
+            return False
         try:
             settled = lane.store.is_settled(request.pin)
             packed = lane.store.packed(request.pin)
         except Exception:
             # The ordinary way will meet it too, and knows what to do.
             return False
-        if seconds := request.fields.wait and lane.waiting.granted(request.fields.wait):
-            question = _reading(request, request.name).question
+        if packed is not None and is_protected(packed):
+            # It is not known here who may do what.
+            return False
+        if request.name is None:
+            return self._post(request)
+        return self._get(request, request.name, packed, settled=settled)
+
+    def _get(
+        self, request: KeyRequest, name: str, packed: Packed | None, *, settled: bool
+    ) -> bool:
+        waiting: Waiting = self.site.lane.waiting
+        if seconds := request.fields.wait and waiting.granted(request.fields.wait):
+            question = _reading(request, name).question
             if not settled or not question.is_news(packed):
                 self._wait(request, question, seconds)
                 return True
@@ -180,13 +196,14 @@ class LaneChannel(PairingChannel):
         return True
 
     def _wait(self, request: KeyRequest, question: Question, seconds: int) -> None:
-        lane: Lane = self.site.lane
+        watchers = self.site.lane.waiting.watchers
+        client = self.peer.client if watchers.shares.limit else None
         self._begin(request)
         # In the same turn as the look before, so nothing can be missed.
         try:
-            self._place = lane.waiting.watchers.wait(question, seconds, self)
+            self._place = watchers.wait(question, seconds, self, client)
         except PairingError as error:
-            self._answer(_GET, _refusal(error, KEY, request))
+            self._answer(_GET, self._refusal(error, KEY, request))
         else:
             self._hold(request)
             self.setTimeout(None)
@@ -200,9 +217,9 @@ class LaneChannel(PairingChannel):
                 return answer_key(live, name, fields.media_type, fields.condition)
             response = waiting.answer_once(_reading(request, name), packed)
         except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
-            response = problem(error, fields.accept)
+            response = self._refusal(error, KEY, request)
         except Exception as error:
-            return _refusal(error, KEY, request)
+            return self._refusal(error, KEY, request)
         seconds = waiting.granted(fields.wait)
         return waiting.applied_once(response, seconds) if seconds else response
 
@@ -216,7 +233,7 @@ class LaneChannel(PairingChannel):
             key = key_fields(read_body(request.fields.content_type, request.body))
             store.add_key_and_tell(request.pin, key["key"], key["value"], self._added)
         except Exception as error:
-            self._conclude(partial(_refusal, error, KEYS))
+            self._conclude(partial(self._refusal, error, KEYS))
         return True
 
     def _added(self, outcome: Key | PairingError) -> None:
@@ -227,7 +244,17 @@ class LaneChannel(PairingChannel):
                 )
             )
         else:
-            self._conclude(partial(_refusal, outcome, KEYS))
+            self._conclude(partial(self._refusal, outcome, KEYS))
+
+    def _refusal(
+        self, error: BaseException | None, route: str, request: KeyRequest
+    ) -> Response:
+        if not isinstance(error, PairingError | RequestError):
+            log_defect(Failure(error), route)
+            error = InternalError()
+        elif isinstance(error, ClusterNotFound):
+            self.site.lane.guard.count_guess(self.peer.client, request.pin)
+        return problem(error, request.fields.accept)
 
     def _begin(self, request: KeyRequest) -> None:
         self._arrived()
@@ -291,10 +318,3 @@ def _reading(request: KeyRequest, name: str) -> KeyReading:
         media_type=fields.media_type,
         condition=fields.condition,
     )
-
-
-def _refusal(error: BaseException | None, route: str, request: KeyRequest) -> Response:
-    if not isinstance(error, PairingError | RequestError):
-        log_defect(Failure(error), route)
-        error = InternalError()
-    return problem(error, request.fields.accept)

@@ -20,20 +20,22 @@ from prometheus_client import (
 )
 
 from cvmpair import __version__
-from cvmpair.web.api import CLUSTERS, KEYS
+from cvmpair.core.errors import CLIENT_LIMITS
+from cvmpair.web.api import CLUSTERS, KEYS, TOKENS
 from cvmpair.web.request_log import Kind
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 60)
 _FLUSH_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5)
 _FLUSH_CLUSTERS: Final = (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 
-_LIMITS: Final = {408: "time", 413: "body-size", 429: "rate", 431: "header-size"}
-_FULL: Final = {CLUSTERS: "clusters", KEYS: "keys"}
+_LIMITS: Final = {408: "time", 413: "body-size", 431: "header-size"}
+_FULL: Final = {CLUSTERS: "clusters", KEYS: "keys", TOKENS: "tokens"}
 
 
 def limit_of(route: str, status: object) -> str | None:
     """
-    Name the limit for which a request was refused, if its status tells.
+    Name the limit for which a request was refused, if its status tells; of those that
+    hold for each client, :meth:`Metrics.rejected` is told.
     """
     if status == 507:  # noqa: PLR2004
         return _FULL.get(route)
@@ -70,6 +72,9 @@ class Metrics:
             ["limit"],
             registry=registry,
         )
+        for limit in CLIENT_LIMITS:
+            # From the beginning: what has no 0 before its 1 has not increased.
+            self._rejected.labels(limit)
         self._flush_seconds = Histogram(
             "cvmpair_flush_seconds",
             "How long it took to make a batch of changes durable.",
@@ -108,6 +113,12 @@ class Metrics:
         """
         for (kind, status), count in counts.items():
             self._count(kind, status, count)
+
+    def rejected(self, limit: str) -> None:
+        """
+        Take notice that a client was refused something for one of its limits.
+        """
+        self._rejected.labels(limit).inc()
 
     def flushed(self, seconds: float, clusters: int) -> None:
         """

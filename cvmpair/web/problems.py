@@ -17,6 +17,7 @@ from werkzeug import exceptions as routing
 from cvmpair.core import errors as domain
 from cvmpair.core.timeline import rfc3339
 from cvmpair.web import errors as http
+from cvmpair.web.authorization import challenge
 from cvmpair.web.negotiation import JSON, PROBLEM, TEXT, accept_header, choose
 
 _log = Logger()
@@ -52,6 +53,43 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Some fields are wrong",
         "The member ``errors`` has the reasons for each field.",
     ),
+    domain.TokenMalformed: ProblemType(
+        400,
+        "token-malformed",
+        "The header Authorization cannot be read",
+        "Send it once, as ``Authorization: Bearer TOKEN``, with nothing behind the "
+        "token.",
+    ),
+    domain.TokenNeeded: ProblemType(
+        401,
+        "token-needed",
+        "A token is needed",
+        "Send ``Authorization: Bearer TOKEN`` with a token of the cluster: whoever "
+        "created it got three of them. On a machine it is ``cvm_cluster_token`` of the "
+        "context.",
+    ),
+    domain.TokenInsufficient: ProblemType(
+        403,
+        "token-insufficient",
+        "The token is not enough",
+        "To read takes any token, to change keys one of the scope ``write`` or "
+        "``admin``, to delete the cluster and for its tokens one of the scope "
+        "``admin``.",
+    ),
+    http.CrossSite: ProblemType(
+        403,
+        "cross-site",
+        "The request comes from another site",
+        "Open the page of the service itself in the browser. A program that is no "
+        "browser leaves the header ``Sec-Fetch-Site`` out.",
+    ),
+    http.ProtectionRequired: ProblemType(
+        403,
+        "protection-required",
+        "Clusters have to be protected",
+        "Create it without the field ``protected``, or with ``true``. Machines that "
+        "send no token cannot pair here.",
+    ),
     http.NoSuchResource: ProblemType(
         404,
         "no-such-resource",
@@ -72,6 +110,13 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "No such key",
         "Somebody else has yet to add it. Ask with ``Prefer: wait=60``, and the answer "
         "comes as soon as that has happened, or after 60 seconds: then ask again.",
+    ),
+    domain.TokenNotFound: ProblemType(
+        404,
+        "no-such-token",
+        "No such token",
+        "It has been revoked already, or has expired: then nothing is left to do. "
+        "Otherwise look for its id among the tokens of the cluster.",
     ),
     http.MethodNotAllowed: ProblemType(
         405,
@@ -100,6 +145,13 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Read the key to see who was first. To change it, use ``PUT`` or ``PATCH`` on "
         "the key itself.",
     ),
+    domain.NotProtected: ProblemType(
+        409,
+        "not-protected",
+        "The cluster is not protected",
+        "Whoever knows its PIN may do everything, and that stays so. Create another "
+        'one with ``{"protected": true}``.',
+    ),
     domain.ClusterGone: ProblemType(
         410,
         "cluster-gone",
@@ -125,6 +177,15 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "The body has another media type",
         "Send ``application/json`` or ``application/x-www-form-urlencoded``, and say "
         "which in the header ``Content-Type``.",
+    ),
+    domain.TooManyRequests: ProblemType(
+        429,
+        "too-many-requests",
+        "Too much for one address",
+        "The member ``limit`` names the limit: ``guesses``, ``creations``, "
+        "``connections`` or ``waiters``. Try again after the seconds in the header "
+        "``Retry-After``; the operator can raise it with ``--max-guesses``, "
+        "``--max-creations``, ``--max-connections`` or ``--max-waiters-per-address``.",
     ),
     http.HeadersTooLarge: ProblemType(
         431,
@@ -167,6 +228,12 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Delete a key that is no longer needed, or ask the operator to raise "
         "``--max-keys``.",
     ),
+    domain.TooManyTokens: ProblemType(
+        507,
+        "too-many-tokens",
+        "The cluster can have no more tokens",
+        "Revoke one that is no longer needed. Those that have expired do not count.",
+    ),
     domain.TooManyClusters: ProblemType(
         507,
         "too-many-clusters",
@@ -176,11 +243,18 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
     ),
 }
 
-_LIMITED: Final = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
-_TEMPORARY: Final = (
+_LIMITED: Final = (
+    domain.TooManyKeys,
+    domain.TooManyTokens,
+    domain.TooManyClusters,
+    domain.TooManyWaiters,
+    domain.TooManyRequests,
+)
+TEMPORARY: Final = (
     domain.StoreUnavailable,
     domain.TooManyClusters,
     domain.TooManyWaiters,
+    domain.TooManyRequests,
     domain.Stopping,
 )
 
@@ -230,10 +304,12 @@ def problem_headers(error: Exception) -> dict[str | bytes, str | bytes]:
     """
     Return the headers that an error calls for, whatever form its answer has.
     """
-    if isinstance(error, _TEMPORARY):
+    if isinstance(error, TEMPORARY):
         return {b"Retry-After": b"%d" % ceil(error.retry_after)}
     if isinstance(error, http.MethodNotAllowed):
         return {b"Allow": ", ".join(error.allowed).encode()}
+    if words := challenge(error):
+        return {b"WWW-Authenticate": words}
     return {}
 
 

@@ -2,11 +2,13 @@
 Values as answers.
 """
 
+from collections.abc import Callable, Mapping
 from json import JSONEncoder
 
 from klein import Response
 
-from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key
+from cvmpair.core.errors import NotProtected
+from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Scope, Token
 from cvmpair.core.timeline import rfc3339
 from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import etag
@@ -15,19 +17,68 @@ from cvmpair.web.preconditions import etag
 encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def render_cluster(cluster: Cluster, created: float, deadline: float) -> Response:
+def render_cluster(
+    cluster: Cluster,
+    wall_time: Callable[[float], float],
+    tokens: Mapping[Scope, str] | None = None,
+) -> Response:
     """
     Return a cluster without its keys.
 
-    :param created: when it was created, in seconds since the epoch.
-    :param deadline: when it expires, likewise.
+    :param wall_time: from book time to seconds since the epoch.
+    :param tokens: their texts, for the one who created it.
     """
-    body = {
+    body: dict[str, object] = {
         "pin": cluster.pin,
-        "creation_time": rfc3339(created),
-        "expiration_time": rfc3339(deadline),
+        "creation_time": rfc3339(wall_time(cluster.created)),
+        "expiration_time": rfc3339(wall_time(cluster.deadline)),
     }
+    if cluster.tokens is not None:
+        body["protected"] = True
+    if tokens is not None:
+        body["tokens"] = tokens
     return _success(encode(body), JSON, cluster.version)
+
+
+def render_tokens(cluster: Cluster, wall_time: Callable[[float], float]) -> Response:
+    """
+    Return all tokens of a cluster, as far as they are known.
+
+    :raises NotProtected: if it has none.
+    """
+    if cluster.tokens is None:
+        raise NotProtected
+    body = [_token(cluster, token, wall_time) for token in cluster.tokens]
+    return _success(encode(body), JSON, cluster.version)
+
+
+def answer_new_token(
+    cluster: Cluster,
+    token: Token,
+    text: str,
+    wall_time: Callable[[float], float],
+    tokens_path: str,
+) -> Response:
+    """
+    Return the answer to the POST that made a token.
+
+    :param tokens_path: the path that it was sent to.
+    """
+    body = {**_token(cluster, token, wall_time), "token": text}
+    response = _success(encode(body), JSON, cluster.version)
+    return created(response, f"{tokens_path}/{token.id}")
+
+
+def _token(
+    cluster: Cluster, token: Token, wall_time: Callable[[float], float]
+) -> dict[str, object]:
+    expires = cluster.deadline if token.expires is None else token.expires
+    return {
+        "id": token.id,
+        "scope": token.scope,
+        "creation_time": rfc3339(wall_time(token.created)),
+        "expiration_time": rfc3339(wall_time(min(expires, cluster.deadline))),
+    }
 
 
 def render_keys(cluster: Cluster) -> Response:

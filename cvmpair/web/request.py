@@ -14,7 +14,10 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Request, version
 
+from cvmpair.core.clients import Client
+from cvmpair.core.errors import ClusterNotFound
 from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
+from cvmpair.web.guard import Guard
 from cvmpair.web.message import message
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
@@ -32,7 +35,7 @@ class PairingRequest(Request):
     of it.
 
     :ivar route: the pattern of the resource, never the path.
-    :ivar pin: the PIN of the cluster that it is about, if there is one.
+    :ivar pin: the PIN of the cluster that it is about, if it is a legal one.
     :ivar gone: whether the client has gone before it was answered.
     """
 
@@ -109,11 +112,34 @@ class PairingRequest(Request):
         self.postpath = self.path[1:].split(b"/")
         resource.render(self)
 
+    @property
+    def guard(self) -> Guard:
+        """
+        What limits clients.
+        """
+        guard: Guard = self.channel.factory.guard
+        return guard
+
+    @property
+    def asker(self) -> Client | None:
+        """
+        Who asks, as far as limits go.
+        """
+        return self.guard.client(self.channel.peer, self.requestHeaders)
+
+    def refusal(self, error: Exception) -> Response:
+        """
+        Return the answer for an error; a PIN that never was counts as a guess.
+        """
+        if isinstance(error, ClusterNotFound) and self.pin is not None:
+            self.guard.count_guess(self.asker, self.pin)
+        return problem(error, accept_header(self))
+
     def refuse(self, error: Exception) -> None:
         """
         Answer with a problem, without a handler.
         """
-        self.respond(problem(error, accept_header(self)))
+        self.respond(self.refusal(error))
 
     def respond(self, response: Response) -> None:
         """

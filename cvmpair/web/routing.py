@@ -14,8 +14,8 @@ from cvmpair.core.names import is_pin
 from cvmpair.web.coroutines import run
 from cvmpair.web.errors import NotAcceptable, RequestError
 from cvmpair.web.negotiation import accept_header, choose
-from cvmpair.web.problems import problem
 from cvmpair.web.request import PairingRequest
+from cvmpair.web.security import refuse_cross_site
 
 H = TypeVar("H", bound=Callable[..., Awaitable[Response]])
 
@@ -35,13 +35,16 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
             request.route = path
             pin = names.get("pin")
             try:
+                refuse_cross_site(request)
                 if pin is not None:
                     if not is_pin(pin):
                         raise ClusterNotFound
                     request.pin = pin
+                    # Not for whoever proves by a token that he knows the cluster.
+                    request.guard.check_guess(request.asker, pin)
                 return await handler(self, request, **names)
             except (PairingError, RequestError) as error:
-                return problem(error, accept_header(request))
+                return request.refusal(error)
 
         @wraps(handler)
         def answer(

@@ -12,6 +12,7 @@ from twisted.web.server import Site
 
 from cvmpair.core.pseudonym import Pseudonyms, new_pseudonym_key
 from cvmpair.web.channel import PairingChannel
+from cvmpair.web.guard import Guard
 from cvmpair.web.lane import Lane, LaneChannel
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.request import PairingRequest
@@ -45,9 +46,11 @@ class PairingSite(Site):
         limits: RequestLimits,
         request_log: RequestLog,
         reactor: IReactorTime,
+        guard: Guard | None = None,
         lane: Lane | None = None,
     ) -> None:
         """
+        :param guard: what limits clients, if anything does.
         :param lane: the fast lane, if there is to be one.
         """
         super().__init__(
@@ -57,6 +60,7 @@ class PairingSite(Site):
             parsePOSTFormSubmission=False,
         )
         self.limits = limits
+        self.guard = guard or Guard(seconds=reactor.seconds)
         self._request_log = request_log
         self.lane = lane
         if lane is not None:

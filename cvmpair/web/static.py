@@ -1,18 +1,19 @@
 """
-The files that belong to the pages, as they lie in the package.
+What is always the same: the files that belong to the pages, as they lie in the package,
+and whatever else is served like them.
 """
 
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 from klein import Response
 from twisted.web.iweb import IRequest
 from werkzeug.http import parse_etags
 
 from cvmpair.web.errors import NoSuchResource
-from cvmpair.web.security import SECURITY_HEADERS
+from cvmpair.web.security import security_headers
 
 
 def read_asset(name: str) -> bytes:
@@ -32,35 +33,44 @@ class Asset:
 
     media_type: str
     content: bytes
-    tag: str
+    tag: str = field(init=False)
 
-
-def _asset(name: str, media_type: str) -> Asset:
-    content = read_asset(name)
-    return Asset(media_type, content, sha256(content).hexdigest()[:16])
+    @tag.default
+    def _of_content(self) -> str:
+        return sha256(self.content).hexdigest()[:16]
 
 
 ASSETS: Final = {
-    "page.css": _asset("page.css", "text/css; charset=utf-8"),
-    "page.js": _asset("page.js", "text/javascript; charset=utf-8"),
-    "icon.svg": _asset("icon.svg", "image/svg+xml"),
+    name: Asset(media_type, read_asset(name))
+    for name, media_type in {
+        "page.css": "text/css; charset=utf-8",
+        "page.js": "text/javascript; charset=utf-8",
+        "icon.svg": "image/svg+xml",
+    }.items()
 }
 """
 All that are served, by name; the templates are not.
 """
 
 
-def asset_response(request: IRequest, name: str) -> Response:
+def find_asset(name: str) -> Asset:
     """
-    Return a file, or 304 if the client has it already.
+    Return a file that belongs to the pages.
 
     :raises NoSuchResource: if there is no such file.
     """
     asset = ASSETS.get(name)
     if asset is None:
         raise NoSuchResource
+    return asset
+
+
+def asset_response(request: IRequest, asset: Asset) -> Response:
+    """
+    Return a file, or 304 if the client has it already.
+    """
     headers: dict[str | bytes, str | bytes] = {
-        **SECURITY_HEADERS,
+        **security_headers(secure=request.isSecure()),
         b"ETag": f'"{asset.tag}"'.encode(),
         # The name stays the same with the next version, so a browser has to ask.
         b"Cache-Control": b"no-cache",

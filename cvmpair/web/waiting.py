@@ -12,13 +12,18 @@ from attrs import define, field
 from klein import Response
 from twisted.internet.defer import Deferred
 
-from cvmpair.core.errors import ClusterGone, ClusterNotFound, KeyNotFound, Stopping
+from cvmpair.core.access import WITHOUT_TOKEN, Access
+from cvmpair.core.errors import (
+    ClusterGone,
+    ClusterNotFound,
+    KeyNotFound,
+    PairingError,
+    Stopping,
+)
 from cvmpair.core.packing import Packed
 from cvmpair.core.watchers import Watchers
 from cvmpair.stores.protocol import ClusterStore
-from cvmpair.web.negotiation import accept_header
 from cvmpair.web.preferences import wait_of
-from cvmpair.web.problems import problem
 from cvmpair.web.reading import Reading
 from cvmpair.web.request import PairingRequest
 
@@ -74,45 +79,65 @@ class Waiting:
         """
         return min(seconds, int(self.max_wait))
 
-    async def answer(self, request: PairingRequest, reading: Reading) -> Response:
+    async def answer(
+        self, request: PairingRequest, reading: Reading, access: Access
+    ) -> Response:
         """
         Return the answer to a GET.
+
+        :param access: what it shows of its rights, which have to be there not only
+            when it begins to wait, but in the end too.
 
         :raises PairingError: for an answer that is a problem.
         """
         seconds = self.seconds(request, reading)
         if not seconds:
-            return self._answer(reading, await self.store.read(reading.question.pin))
+            pin = reading.question.pin
+            return self._answer(reading, await self.store.read(pin, access))
         try:
-            response = await self._waited(reading, seconds)
+            response = await self._waited(request, reading, access, seconds)
         except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
-            response = problem(error, accept_header(request))
+            response = request.refusal(error)
         return applied(response, seconds)
 
-    async def _waited(self, reading: Reading, seconds: int) -> Response:
+    async def _waited(
+        self, request: PairingRequest, reading: Reading, access: Access, seconds: int
+    ) -> Response:
         question = reading.question
-        if self.store.is_settled(question.pin):
-            packed = self.store.packed(question.pin)
-            if question.is_news(packed):
-                return self._answer(reading, packed)
+        packed = self.store.packed(question.pin)
+        try:
+            self.store.check_access(packed, access)
+        except PairingError:
+            # Nobody who may not have the answer is kept waiting for it. The refusal
+            # comes from here, once the state that calls for it is durable.
+            await self.store.read(question.pin, access)
+            raise
+        if self.store.is_settled(question.pin) and question.is_news(packed):
+            return self._answer(reading, packed)
         # In the same turn as the look above, so nothing can be missed. What is not
         # durable yet will be told of when it is.
         news: Deferred[tuple[Packed | None] | None] = Deferred(
             lambda _: self.watchers.leave(place)
         )
-        place = self.watchers.wait(question, seconds, _Waiter(news))
+        place = self.watchers.wait(question, seconds, _Waiter(news), request.asker)
         match await news:
             case None:
-                return self._answer(reading, await self.store.read(question.pin))
+                return self._answer(
+                    reading, await self.store.read(question.pin, access)
+                )
             case (packed,):
-                return self.answer_once(reading, packed)
+                return self.answer_once(reading, packed, access)
 
-    def answer_once(self, reading: Reading, packed: Packed | None) -> Response:
+    def answer_once(
+        self, reading: Reading, packed: Packed | None, access: Access = WITHOUT_TOKEN
+    ) -> Response:
         """
         Return the answer to one of many who wait for the same.
 
-        They are told one after the other, so it is made once.
+        They are told one after the other, so it is made once; whether somebody may
+        have it is asked for each.
         """
+        self.store.check_access(packed, access)
         last = self._rendered
         if last is not None and last[1] is packed and last[0] == reading:
             return last[2]

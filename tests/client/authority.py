@@ -4,6 +4,7 @@ A private certificate authority.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -19,11 +20,22 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
 )
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import CertificateOptions
 
 DAY = timedelta(days=1)
+
+
+def fingerprint_of(certificate: x509.Certificate) -> str:
+    """
+    Return the fingerprint of the key that a certificate is for.
+    """
+    key = certificate.public_key().public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
+    return f"sha256:{sha256(key).hexdigest()}"
 
 
 @define(eq=False)
@@ -52,6 +64,12 @@ class Authority:
         path.write_bytes(self._certificate.public_bytes(Encoding.PEM))
         return str(path)
 
+    def certificate(self) -> X509:
+        """
+        Return the certificate of the authority.
+        """
+        return X509.from_cryptography(self._certificate)
+
     def issue(
         self, *names: str, begin: timedelta = -DAY, end: timedelta = DAY
     ) -> CertificateOptions:
@@ -61,29 +79,44 @@ class Authority:
         :param begin: when the certificate becomes valid, from now.
         :param end: when it expires, likewise.
         """
-        key, certificate = self._issue(names, begin, end)
+        key = generate_private_key(SECP256R1())
         return CertificateOptions(
             privateKey=PKey.from_cryptography_key(key),
-            certificate=X509.from_cryptography(certificate),
+            certificate=X509.from_cryptography(self._issue(key, names, begin, end)),
         )
 
-    def issue_file(self, path: Path, *names: str) -> None:
+    def renew(self, old: CertificateOptions, *names: str) -> CertificateOptions:
+        """
+        Return another certificate for the same key.
+        """
+        key = old.privateKey.to_cryptography_key()
+        return CertificateOptions(
+            privateKey=old.privateKey,
+            certificate=X509.from_cryptography(self._issue(key, names, -DAY, DAY)),
+        )
+
+    def issue_file(self, path: Path, *names: str) -> x509.Certificate:
         """
         Write a key and a certificate for these names to a file.
         """
-        key, certificate = self._issue(names, -DAY, DAY)
+        key = generate_private_key(SECP256R1())
+        certificate = self._issue(key, names, -DAY, DAY)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+        return certificate
 
     def _issue(
-        self, names: Sequence[str], begin: timedelta, end: timedelta
-    ) -> tuple[EllipticCurvePrivateKey, x509.Certificate]:
-        key = generate_private_key(SECP256R1())
+        self,
+        key: EllipticCurvePrivateKey,
+        names: Sequence[str],
+        begin: timedelta,
+        end: timedelta,
+    ) -> x509.Certificate:
         builder = self._builder(key, "sesame", begin, end)
         if names:
             alternative = x509.SubjectAlternativeName(map(_general, names))
             builder = builder.add_extension(alternative, critical=False)
-        return key, builder.sign(self._key, SHA256())
+        return builder.sign(self._key, SHA256())
 
     def _builder(
         self, key: EllipticCurvePrivateKey, name: str, begin: timedelta, end: timedelta
@@ -109,3 +142,6 @@ def _general(name: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+AUTHORITY = Authority("sesame authority")

@@ -35,11 +35,13 @@ def result_of(asking: Coroutine[Deferred[Any], Any, T]) -> T:
     return answer
 
 
-def client_of(treq: Any, clock: Clock, url: str = URL) -> PairingClient:
+def client_of(
+    treq: Any, clock: Clock, url: str = URL, token: str | None = None
+) -> PairingClient:
     """
     Return a client that asks with that treq.
     """
-    return PairingClient(base_url=url, http=treq, clock=clock)
+    return PairingClient(base_url=url, http=treq, clock=clock, token=token)
 
 
 def client_of_site(wire: Wire) -> PairingClient:
@@ -64,12 +66,14 @@ class Canned(Resource):
     body: bytes = b""
     headers: dict[str, str] = field(factory=dict)
     requests: list[Request] = field(init=False, factory=list)
+    bodies: list[bytes] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
         Resource.__init__(self)
 
     def render(self, request: Request) -> bytes:
         self.requests.append(request)
+        self.bodies.append(request.content.read())
         request.setResponseCode(self.status)
         for name, value in self.headers.items():
             request.setHeader(name, value)

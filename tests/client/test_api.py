@@ -3,6 +3,7 @@ What the client makes of answers: of ours, of the recorded ones of the original
 service, and of those of strangers.
 """
 
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,6 +15,7 @@ from twisted.internet.task import Clock
 from cvmpair.client.api import NewCluster, PairingClient
 from cvmpair.client.errors import (
     ClientError,
+    Denied,
     NoAnswer,
     Refused,
     RetryLater,
@@ -30,6 +32,7 @@ from tests.client.recorded import PIN, Recorded
 from tests.web.wire import Wire
 
 VALUE = "sesame.example"
+TOKEN = f"abcd1234.sesame{'x' * 37}"
 
 Exchange = Callable[[PairingClient], Coroutine[Any, Any, Any]]
 
@@ -243,6 +246,53 @@ def test_what_will_not_be_better(clock: Clock, exchange: Exchange, status: int) 
     assert_no_secret(error)
 
 
+@pytest.mark.parametrize(
+    ("status", "named"), [(401, "without a valid token"), (403, "a token to read")]
+)
+def test_what_is_not_allowed(
+    clock: Clock, exchange: Exchange, status: int, named: str
+) -> None:
+    answer = Canned(status, b"sesame", {"Content-Type": "application/problem+json"})
+    client = client_of(StubTreq(answer), clock, token=TOKEN)
+    assert "sesame" not in repr(client)
+    error = failure_of(exchange(client))
+    assert isinstance(error, Denied)
+    assert named in str(error)
+    assert_no_secret(error)
+    # It is asked once.
+    (request,) = answer.requests
+    assert request.getHeader("Authorization") == f"Bearer {TOKEN}"
+
+
+def test_no_token(clock: Clock, exchange: Exchange) -> None:
+    answer = Canned(401, b"", {"Content-Type": "application/problem+json"})
+    failure_of(exchange(client_of(StubTreq(answer), clock)))
+    (request,) = answer.requests
+    assert request.getHeader("Authorization") is None
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        None,
+        {},
+        ["sesame"],
+        {"read": "sesame"},
+        {"read": 1},
+        {"read": TOKEN, "write": TOKEN},
+    ],
+)
+def test_a_service_that_does_not_protect(clock: Clock, tokens: object) -> None:
+    members = {"pin": PIN, "creation_time": "", "tokens": tokens}
+    headers = {"Content-Type": "application/json"}
+    answer = Canned(201, json.dumps(members).encode(), headers)
+    client = client_of(StubTreq(answer), clock)
+    error = failure_of(client.create_cluster(protected=True))
+    assert isinstance(error, Refused)
+    assert_no_secret(error)
+    assert list(map(json.loads, answer.bodies)) == [{"protected": True}]
+
+
 @pytest.mark.parametrize("status", [200, 201, 404, 409, 410])
 def test_a_web_page_is_no_answer(clock: Clock, exchange: Exchange, status: int) -> None:
     headers = {"Content-Type": "text/html; charset=utf-8"}
@@ -295,12 +345,15 @@ def test_a_redirect(
     clock: Clock, exchange: Exchange, status: int, location: str, shown: str
 ) -> None:
     headers = {"Location": location, "Content-Type": "text/html"}
-    treq = StubTreq(Canned(status, b"", headers))
-    error = failure_of(exchange(client_of(treq, clock)))
+    answer = Canned(status, b"", headers)
+    treq = StubTreq(answer)
+    error = failure_of(exchange(client_of(treq, clock, token=TOKEN)))
     assert isinstance(error, Refused)
     assert shown in str(error)
     assert "not followed" in str(error)
     assert_no_secret(error)
+    # Nobody else was sent the token.
+    assert len(answer.requests) == 1
 
 
 @pytest.mark.parametrize(

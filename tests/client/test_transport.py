@@ -3,7 +3,6 @@ The client on real connections: certificates, servers that hang, and what is no 
 """
 
 import gzip
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,51 +11,14 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
-from twisted.web.resource import Resource
-from twisted.web.server import Site
 
-from cvmpair.client.api import PairingClient
-from cvmpair.client.errors import ClientError, NoAnswer, Refused, RetryLater, Untrusted
+from cvmpair.client.errors import NoAnswer, Refused, RetryLater, Untrusted
 from cvmpair.client.transport import http_client
-from tests.client.authority import DAY, Authority
+from tests.client.asking import FOUND, PIN, Serve, ask, failure_of
+from tests.client.authority import AUTHORITY, DAY, Authority
 from tests.client.conversation import Canned
-
-PIN = "enico1qq0oey"
-FOUND = Canned(200, b'{"pin":"enico1qq0oey"}', {"Content-Type": "application/json"})
-AUTHORITY = Authority("sesame authority")
-
-Serve = Callable[..., int]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """
-    Return a port of 127.0.0.1 where somebody answers.
-    """
-    ports: list[IListeningPort] = []
-
-    def listen(
-        what: Resource | Factory, tls: Any = None, interface: str = "127.0.0.1"
-    ) -> int:
-        factory = Site(what) if isinstance(what, Resource) else what
-        factory.noisy = False
-        # What this one would log holds the PIN.
-        factory.log = lambda _request: None
-        if tls is None:
-            port = reactor.listenTCP(0, factory, interface=interface)
-        else:
-            port = reactor.listenSSL(0, factory, tls, interface=interface)
-        ports.append(port)
-        return port.getHost().port
-
-    yield listen
-    for port in ports:
-        pytest_twisted.blockon(port.stopListening())
-    # The other end learns of an aborted connection in a later turn.
-    pytest_twisted.blockon(deferLater(reactor, 0.01, lambda: None))
 
 
 class Speech(Protocol):
@@ -81,33 +43,6 @@ def speech(words: bytes, *, close: bool = True) -> Factory:
     factory.words, factory.close = words, close
     factory.lost = Deferred()
     return factory
-
-
-async def ask(url: str, ca_file: str | None = None, seconds: float = 15) -> bool:
-    client = PairingClient(
-        base_url=url,
-        http=http_client(reactor, url, ca_file),
-        clock=reactor,
-        timeout=seconds,
-    )
-    return await client.has_cluster(PIN)
-
-
-async def failure_of(
-    url: str, ca_file: str | None = None, seconds: float = 15
-) -> ClientError:
-    with pytest.raises(ClientError) as caught:
-        await ask(url, ca_file, seconds)
-    text = str(caught.value)
-    assert PIN not in text
-    assert "sesame" not in text
-    assert "\n" not in text
-    return caught.value
-
-
-@pytest.fixture
-def ca_file(tmp_path: Path) -> str:
-    return AUTHORITY.write(tmp_path / "ca.pem")
 
 
 @pytest_twisted.ensureDeferred

@@ -50,6 +50,27 @@ def test_other_keys_are_kept_as_they_are() -> None:
     ]
 
 
+def test_the_token_is_that_of_the_pin_and_a_fingerprint_lasts() -> None:
+    token, old = (f"{word * 2}.{'x' * 43}" for word in ("abcd", "wxyz"))
+    first, second = (f"sha256:{digit * 64}" for digit in "12")
+    given = Assignment(pin=PIN, role=Role.MASTER, token=token, fingerprint=first)
+    lines = given.block(("cvm_cluster_token=" + old, "cvm_service_fingerprint=x"))
+    assert lines == (
+        f"[ucernvm-begin]\ncvm_cluster_pin={PIN}\ncvm_cluster_master=yes\n"
+        f"cvm_cluster_token={token}\ncvm_service_fingerprint={first}\n"
+        "[ucernvm-end]\n"
+    )
+    assert token not in repr(given)
+    # Without new ones: another token is of another PIN, but the server is the same.
+    block = Assignment(pin=PIN, role=Role.WORKER).block(
+        (f"cvm_cluster_token={old}", f"cvm_service_fingerprint={second}")
+    )
+    assert block == (
+        f"[ucernvm-begin]\ncvm_cluster_pin={PIN}\ncvm_service_fingerprint={second}\n"
+        "[ucernvm-end]\n"
+    )
+
+
 def test_without_a_new_service_the_old_one_is_kept() -> None:
     lines = carve(OLD).lines
     assert lines is not None

@@ -10,11 +10,18 @@ from cvmpair.core.errors import (
     InvalidFields,
     KeyExists,
     KeyNotFound,
+    NotProtected,
     PairingError,
     Stopping,
     StoreUnavailable,
+    TokenInsufficient,
+    TokenMalformed,
+    TokenNeeded,
+    TokenNotFound,
     TooManyClusters,
     TooManyKeys,
+    TooManyRequests,
+    TooManyTokens,
     TooManyWaiters,
 )
 
@@ -30,6 +37,17 @@ ALL = [
     StoreUnavailable(60.0),
     TooManyWaiters(20_000, retry_after=30.0),
     Stopping(),
+    TokenNeeded(shown=False),
+    TokenNeeded(shown=True),
+    TokenMalformed(),
+    TokenInsufficient("write"),
+    TokenNotFound(),
+    NotProtected(),
+    TooManyTokens(64),
+    *[
+        TooManyRequests(limit, retry_after=1.5)
+        for limit in ("guesses", "creations", "connections", "waiters")
+    ],
 ]
 
 
@@ -66,6 +84,13 @@ def test_the_data_they_carry() -> None:
     assert "20000 waiting" in str(waiters)
     assert "--max-waiters" in str(waiters)
     assert Stopping().retry_after > 0
+    assert TokenInsufficient("write").needed == "write"
+    assert "scope write" in str(TokenInsufficient("write"))
+    assert TooManyTokens(64).limit == 64
+    assert "64 tokens" in str(TooManyTokens(64))
+    guesses = TooManyRequests("guesses", retry_after=1.5)
+    assert (guesses.limit, guesses.retry_after) == ("guesses", 1.5)
+    assert "--max-guesses" in str(guesses)
 
 
 def test_the_text_of_wrong_fields_is_not_repeated() -> None:

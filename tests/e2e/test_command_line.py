@@ -35,6 +35,7 @@ HELP = {
     "max-waiters-per-address": ("requests", "0"),
     "trusted-proxy": ("address", "none"),
     "admin-listen": ("endpoint", "nowhere"),
+    "log-format": ("JSON", "text"),
 }
 """By option: a word for its unit, and its default."""
 
@@ -58,7 +59,11 @@ BAD = {
     "max-waiters-per-address": "nonsense",
     "trusted-proxy": "10.0.0.1/8",
     "admin-listen": "tcp:nonsense",
+    "log-format": "xml",
 }
+
+FLAGS = {"require-protected": "protected clusters"}
+"""Those without a value, with a word about each."""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -107,10 +112,12 @@ def test_help(run: Run) -> None:
     assert done.returncode == 0
     entries = re.split(r"\n +--", done.stdout.partition("Options:")[2])[1:]
     texts = {re.split(r"[= ]", entry)[0]: " ".join(entry.split()) for entry in entries}
-    assert texts.keys() == {*HELP, "help", "version"}
+    assert texts.keys() == {*HELP, *FLAGS, "help", "version"}
     for option, (unit, default) in HELP.items():
         assert unit in texts[option]
         assert f"[default: {default}]" in texts[option]
+    for option, words in FLAGS.items():
+        assert words in texts[option]
 
 
 def test_version(run: Run) -> None:

@@ -9,6 +9,7 @@ of the thread that saves begin behind as many calls as the start makes.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.e2e.told import (
     held,
 )
 from tests.e2e.tracing import (
+    ERRORS,
     STATE,
     Call,
     Fault,
@@ -41,11 +43,15 @@ from tests.e2e.tracing import (
     trace_of,
     traced,
 )
+from tests.evidence.amounts import amount
 from tests.logs import MARKER, new_log
 from tests.snapshots.states import Files, lay_out, opened
 
-STRIDE = int(os.environ.get("CVMPAIR_FAULT_STRIDE", "3"))
-"""1 for all of them: ``make faults``."""
+STRIDE = amount(ci=3, full=1)
+"""Every so many-th call of a kind fails."""
+
+ERRORS_EACH = amount(ci=1, full=len(ERRORS))
+"""In how many of the three ways: one after the other, or all."""
 
 WARM_UP = 5
 """So many changes take more calls than the start."""
@@ -69,12 +75,15 @@ def faults_in(calls: Iterable[Call]) -> list[Fault]:
     numbers: dict[str, list[int]] = {}
     for name, number in sorted({(call.name, call.number) for call in calls}):
         numbers.setdefault(name, []).append(number)
-    return [
-        Fault(name, number, error)
+    faults = [
+        Fault(name, number, (ERRORS * 2)[place % len(ERRORS) + way])
         for name, all_of_it in numbers.items()
-        for number in sorted({*all_of_it[::STRIDE], all_of_it[-1]})
-        for error in (("EIO", "ENOSPC") if name == "pwrite64" else ("EIO",))
+        for place, number in enumerate(sorted({*all_of_it[::STRIDE], all_of_it[-1]}))
+        for way in range(ERRORS_EACH)
     ]
+    cells = Counter(f"{fault.call} {fault.error}" for fault in faults)
+    print(f"{cells.total()} faults: {dict(cells)}")
+    return faults
 
 
 def changes_of_all_kinds(client: Client) -> None:
@@ -146,6 +155,15 @@ def run(
     return calls
 
 
+def calls_of_saving(calls: list[Call]) -> list[Call]:
+    """
+    Return those of the thread that saves.
+    """
+    # The main thread comes first, and there is one other.
+    main, _ = dict.fromkeys(call.thread for call in calls)
+    return [call for call in calls if call.thread != main]
+
+
 def run_with_all_faults(
     tmp_path: Path,
     saved: Files,
@@ -154,9 +172,7 @@ def run_with_all_faults(
 ) -> None:
     calls = run(lay_out(tmp_path / "counted", saved), script)
     assert not any(call.failed for call in calls)
-    # The main thread comes first, and there is one other.
-    threads = list(dict.fromkeys(call.thread for call in calls))
-    _, saving = ([one for one in calls if one.thread == thread] for thread in threads)
+    saving = calls_of_saving(calls)
     chosen = choose(saving)
     at_start = calls[: calls.index(saving[0])]
     for call in chosen:
@@ -169,24 +185,32 @@ def run_with_all_faults(
     check_all(faults_in(chosen), check, AT_ONCE)
 
 
-def test_a_fault_in_each_call_of_a_change(tmp_path: Path, saved: Files) -> None:
-    def after_warm_up(calls: list[Call]) -> list[Call]:
-        notes = [at for at, call in enumerate(calls) if call.path.endswith("-note")]
-        return calls[notes[WARM_UP - 1] + 1 :]
+def after_warm_up(calls: list[Call]) -> list[Call]:
+    """
+    Return the calls of the changes that count, of those of the thread that saves.
+    """
+    notes = [at for at, call in enumerate(calls) if call.path.endswith("-note")]
+    return calls[notes[WARM_UP - 1] + 1 :]
 
+
+def from_merge_on(calls: list[Call]) -> list[Call]:
+    """
+    Return the calls of a merge and of the change after it, likewise.
+    """
+    paths = [call.path.rpartition("/")[2] for call in calls]
+    # Before it writes to the file, it synchronises the log once more.
+    first = paths.index(STATE) - 1
+    # The change after that begins the log again.
+    last = paths.index(f"{STATE}-note", first)
+    # The start has set the length of files more often, so that is for its test.
+    return [call for call in calls[first:last] if call.name != "ftruncate"]
+
+
+def test_a_fault_in_each_call_of_a_change(tmp_path: Path, saved: Files) -> None:
     run_with_all_faults(tmp_path, saved, changes_of_all_kinds, after_warm_up)
 
 
 def test_a_fault_in_each_call_of_a_merge(tmp_path: Path, saved: Files) -> None:
-    def from_merge_on(calls: list[Call]) -> list[Call]:
-        paths = [call.path.rpartition("/")[2] for call in calls]
-        # Before it writes to the file, it synchronises the log once more.
-        first = paths.index(STATE) - 1
-        # The change after that begins the log again.
-        last = paths.index(f"{STATE}-note", first)
-        # The start has set the length of files more often, so that is for its test.
-        return [call for call in calls[first:last] if call.name != "ftruncate"]
-
     run_with_all_faults(tmp_path, saved, changes_that_fill_the_log, from_merge_on)
 
 

@@ -107,18 +107,51 @@ def test_the_script_may_come_late(browser: Browser, daemon: Daemon) -> None:
 def test_with_the_keyboard_alone(browser: Browser, daemon: Daemon) -> None:
     visit = Visit(browser, daemon.url)
     names = []
-    for _ in range(2):
+    for _ in range(3):
         visit.page.keyboard.press("Tab")
         names.append(visit.page.evaluate("document.activeElement.innerText.trim()"))
-    assert names == ["cvmpair", "Create a PIN"]
+    # The second is the box.
+    assert names == ["cvmpair", "", "Create a PIN"]
     visit.page.keyboard.press("Enter")
     visit.wait_for_news("Your PIN is ready.")
     for _ in range(5):
         visit.page.keyboard.press("Tab")
         names.append(visit.page.evaluate("document.activeElement.id"))
-    assert names[2:] == ["", "master", "", "worker", ""]
+    assert names[3:] == ["", "master", "", "worker", ""]
     visit.page.keyboard.press("Enter")
     visit.wait_for_news("Copied the worker context.")
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}])
+def test_a_protected_cluster(
+    browser: Browser, daemon: Daemon, options: dict[str, object]
+) -> None:
+    visit = Visit(browser, daemon.url, **options)
+    visit.page.get_by_label("Protect with tokens").check()
+    visit.click("Create a PIN")
+    visit.wait_for_news("Your PIN is ready.")
+    assert visit.complaints == []
+    pin = visit.page.locator("#pin").text_content()
+    tokens = {scope: visit.text(scope) for scope in ("read", "write", "admin")}
+    for scope, token in tokens.items():
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = daemon.request("GET", f"{CLUSTERS}/{pin}/tokens", None, headers)
+        assert answer.status == (200 if scope == "admin" else 403)
+    for name, form, scope in ("master", MASTER, "write"), ("worker", WORKER, "read"):
+        line = f"{pin}\ncvm_cluster_token={tokens[scope]}"
+        assert visit.value(name) == form.format(pin=line, url=daemon.url)
+    assert f"Bearer {tokens['read']}' {daemon.url}" in visit.text("curl")
+    assert not visit.shows("open")
+    # The next one needs none.
+    first = visit.text("pin")
+    visit.page.get_by_label("Protect with tokens").uncheck()
+    visit.click("Create another PIN")
+    visit.page.locator("#pin").filter(has_not_text=first).wait_for()
+    assert not visit.shows("tokens")
+    assert visit.shows("open")
+    pin = visit.page.locator("#pin").text_content()
+    assert visit.value("master") == MASTER.format(pin=pin, url=daemon.url)
+    assert visit.value("worker") == WORKER.format(pin=pin, url=daemon.url)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", OTHER_NAME])

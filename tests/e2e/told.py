@@ -2,6 +2,7 @@
 What a client was told, to be compared with what there is.
 """
 
+import http.client
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -172,10 +173,16 @@ class Client:
         body: object,
         change: Callable[[Held, Answer | None], object],
     ) -> None:
-        if body is None:
-            answer = self.daemon.request(method, path)
-        else:
-            answer = self.daemon.send_json(method, path, body)
+        try:
+            if body is None:
+                answer = self.daemon.request(method, path)
+            else:
+                answer = self.daemon.send_json(method, path, body)
+        except (OSError, http.client.HTTPException):
+            # It has ended, with the change or without.
+            self.possible = deepcopy(self.known)
+            change(self.possible, None)
+            raise
         if answer.status in (200, 201, 204):
             assert self.patient or self.possible is None, "it took a change"
             change(self.known, answer)

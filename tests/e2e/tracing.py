@@ -18,18 +18,33 @@ from tests.logs import new_log
 STATE = "cvmpair.db"
 _SUFFIXES = ("", "-wal", "-note", ".new", ".new-journal")
 
-CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "rename", "unlink")
-"""All by which the daemon changes its state."""
+CALLS = (
+    "openat",
+    "write",
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "ftruncate",
+    "rename",
+    "unlink",
+)
+"""All by which the daemon opens and changes its state; it never needs ``write``."""
+
+ERRORS = ("EIO", "ENOSPC", "EROFS")
+
+KILL = "KILL"
+"""Stands for the end of the process before the call."""
 
 DEADLINE = 60.0
 
-_CALL = re.compile(r'\d+ +(\w+)\((?:\d+<([^>]*)>|"([^"]*)")')
+_CALL = re.compile(r'\d+ +(\w+)\((?:AT_FDCWD(?:<[^>]*>)?, )?(?:\d+<([^>]*)>|"([^"]*)")')
 
 
 @frozen
 class Fault:
     """
-    The failure of the ``number``-th call of that name of every thread.
+    The failure of the ``number``-th call of that name of every thread, or their end
+    by it.
     """
 
     call: str
@@ -38,6 +53,14 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.call}-{self.number}-{self.error}"
+
+    @property
+    def injected(self) -> str:
+        """
+        What strace is told to do.
+        """
+        effect = "signal" if self.error == KILL else "error"
+        return f"{self.call}:{effect}={self.error}:when={self.number}"
 
 
 @frozen
@@ -67,12 +90,15 @@ def reserved_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-def strace(output: Path, *words: str) -> list[str]:
+def strace(output: Path, *words: str, all_calls: bool = False) -> list[str]:
     """
     Return the beginning of a command line; the process is that of the daemon, not
     that of strace.
+
+    :param all_calls: whether strace has to see the others as well, which is slow.
     """
-    return ["strace", "-D", "-f", "-q", "--seccomp-bpf", "-o", str(output), *words]
+    some = () if all_calls else ("--seccomp-bpf",)
+    return ["strace", "-D", "-f", "-q", *some, "-o", str(output), *words]
 
 
 @contextmanager
@@ -80,17 +106,19 @@ def traced(state: Path, name: str, fault: Fault | None = None) -> Iterator[Daemo
     """
     Give a daemon, not yet started, that writes down all it does to its state.
     """
-    paths = [state, *(state / f"{STATE}{suffix}" for suffix in _SUFFIXES)]
+    files = [f"{STATE}{suffix}" for suffix in _SUFFIXES]
+    paths = [state, *(state / name for name in ("lock", *files))]
     words = ["-y", "-s0", "-e", "signal=KILL", "-e", f"trace={','.join(CALLS)}"]
+    killed = fault is not None and fault.error == KILL
     if fault is not None:
-        injected = f"{fault.call}:error={fault.error}:when={fault.number}"
-        words += ["-e", f"inject={injected}"]
+        words += ["-e", f"inject={fault.injected}"]
     for path in paths:
         words += ["-P", str(path)]
     with reserved_port() as port:
         daemon = Daemon(
             state,
-            prefix=strace(trace_of(state), *words),
+            # Else it sends no signals.
+            prefix=strace(trace_of(state), *words, all_calls=killed),
             port=port,
             log=new_log(name),
         )

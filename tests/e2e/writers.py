@@ -6,17 +6,37 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from random import Random
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from tests.e2e.daemon import CLUSTERS
 from tests.e2e.reckoning import Change, Keys
 from tests.logs import MARKER, PINS
 
 MOST_KEYS = 20
+GONE = (404, 410)
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+@frozen
+class Birth:
+    """
+    Between which readings of the monotonic clock a cluster was created, and how long
+    it lives.
+    """
+
+    earliest: float
+    latest: float
+    lifetime: float
+
+    def may_be_over(self) -> bool:
+        """
+        Say whether it may have expired by now.
+        """
+        # After a crash the daemon goes by the wall clock, which may be slewed.
+        return time.monotonic() > self.earliest + self.lifetime - 0.01
 
 
 class Surprise(Exception):
@@ -82,9 +102,14 @@ class Client:
         Send one request, and return the status and the body of the answer.
         """
         body = None if fields is None else json.dumps(fields)
-        self._connection.request(method, CLUSTERS + path, body, JSON)
-        response = self._connection.getresponse()
+        response = self.exchange(method, path, body, JSON)
         return response.status, response.read()
+
+    def exchange(
+        self, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        self._connection.request(method, CLUSTERS + path, body, headers)
+        return self._connection.getresponse()
 
     def _run(self) -> None:
         try:
@@ -106,11 +131,15 @@ class Writer(Client):
 
     :ivar name: tells its values from those of others.
     :ivar state: what it believes to be there.
+    :ivar lifetime: of a cluster that it creates.
+    :ivar births: of all clusters.
     :ivar changes: what it has asked for.
     """
 
     name: str
     state: dict[str, Keys]
+    lifetime: float
+    births: dict[str, Birth]
     changes: list[Change] = field(init=False, factory=list)
     _pins: list[str] = field(init=False)
 
@@ -153,13 +182,16 @@ class Writer(Client):
         return f"{MARKER} {self.name} {len(self.changes)}{padding}"
 
     def _create(self) -> None:
+        earliest = time.monotonic()
         status, body = self.ask("POST", "")
         if status != 201:
             raise Surprise(f"POST of a cluster: {status}")
         pin = json.loads(body)["pin"]
         PINS.add(pin)
         # Without an answer nobody knows the PIN, so there is nothing to note.
-        change = Change(pin=pin, name=None, value="", told=time.monotonic())
+        told = time.monotonic()
+        change = Change(pin=pin, name=None, value="", told=told)
+        self.births[pin] = Birth(earliest, told, self.lifetime)
         self.changes.append(change)
         self.state[pin] = {}
         self._pins.append(pin)
@@ -168,6 +200,10 @@ class Writer(Client):
         self.changes.append(change)
         fields = {"key": change.name or "", "value": change.value or ""}
         status, _ = self.ask(method, path, None if method == "DELETE" else fields)
+        if status in GONE and self.births[change.pin].may_be_over():
+            self.state.pop(change.pin)
+            self._pins = list(self.state)
+            return
         if status != expected:
             raise Surprise(f"{method}: {status} instead of {expected}")
         if change.told is None:
@@ -177,31 +213,3 @@ class Writer(Client):
             del self.state[change.pin]
         else:
             self.state[change.pin] = keys
-
-
-@define(eq=False)
-class Reader(Client):
-    """
-    A client that reads what others are just about to write: what it sees must not
-    be lost either.
-    """
-
-    writers: Sequence[Writer]
-    seen: int = field(init=False, default=0)
-
-    def step(self) -> None:
-        changes = self.random.choice(self.writers).changes
-        change = changes[-1] if changes else None
-        if change is None or change.name is None or change.value is None:
-            if not any(writer.running for writer in self.writers):
-                raise ConnectionError
-            # Let the others on.
-            time.sleep(0)
-            return
-        status, body = self.ask("GET", f"/{change.pin}/keys/{change.name}")
-        if status == 200 and json.loads(body)["value"] == change.value:
-            if change.told is None:
-                change.told = time.monotonic()
-                self.seen += 1
-        elif status not in (200, 404, 410):
-            raise Surprise(f"GET: {status}")

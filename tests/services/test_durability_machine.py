@@ -3,7 +3,7 @@ No answer ever reveals a state that is not durable: random changes, reads, waite
 expiry and failures, with a backing that writes when it likes.
 """
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -159,12 +159,17 @@ class Durability(RuleBasedStateMachine):
             assert len(waiter.heard) <= 1
             assert all(map(waiter.question.is_news, waiter.heard))
 
+    def versions_told(self) -> Iterable[int]:
+        """
+        Return what somebody may know: nothing that has not been told yet.
+        """
+        return range(1, self.backing.version + 1)
+
     @precondition(lambda self: self.pins)
     @rule(number=numbers, name=st.none() | names, knows=st.booleans())
     def wait(self, number: int, name: str | None, *, knows: bool) -> None:
         pin = self.pin(number)
-        # Nobody can know what has not been told yet.
-        known = range(1, self.backing.version + 1) if knows else ()
+        known = self.versions_told() if knows else ()
         waiter = Waiter(Question(pin=pin, name=name, known=frozenset(known)))
         packed = self.store.packed(pin)
         if not self.store.is_settled(pin) or not waiter.question.is_news(packed):

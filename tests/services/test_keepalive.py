@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from cvmpair.services.keepalive import find_vanished_peers
+from cvmpair.services.keepalive import SEND_BUFFER, find_vanished_peers
 
 
 @frozen
@@ -52,6 +52,8 @@ def test_a_vanished_peer_is_found(family: socket.AddressFamily, host: str) -> No
         )
         assert 0 < idle + interval * probes <= 120
         assert 0 < unanswered <= 60_000
+        kept = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        assert 0 < kept <= 2 * SEND_BUFFER
 
 
 def test_what_is_no_tcp_is_left_alone(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from cvmpair.core.timeline import Timeline
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.stores.protocol import ClusterStore
 from tests.stores.contract import UNKNOWN, StoreContract, result_of
+from tests.stores.protection import ProtectionContract
 
 
 @define
@@ -64,7 +65,7 @@ def make_store(backing: Backing, clock: Clock) -> MemoryStore:
     )
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, ProtectionContract):
     """
     The contract, on a backing that has everything at once.
     """

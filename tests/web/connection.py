@@ -4,6 +4,7 @@ One connection to a site, byte by byte.
 
 from attrs import define, field
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
@@ -39,12 +40,14 @@ class Connection:
 
     site: PairingSite
     clock: Clock
+    peer: IAddress = CLIENT
+    kind: type[HalfClosing] = HalfClosing
     transport: HalfClosing = field(init=False)
     channel: PairingChannel = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.transport = HalfClosing(hostAddress=SERVER, peerAddress=CLIENT)
-        self.channel = self.site.buildProtocol(CLIENT)
+        self.transport = self.kind(hostAddress=SERVER, peerAddress=self.peer)
+        self.channel = self.site.buildProtocol(self.peer)
         self.transport.protocol = self.channel
         self.channel.makeConnection(self.transport)
 

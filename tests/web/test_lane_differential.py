@@ -15,7 +15,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.core.errors import KeyNotFound
+from cvmpair.core.model import Cluster, Key
+from cvmpair.core.packing import pack
+from cvmpair.core.tokens import SCOPES, issue
 from cvmpair.web.api import CLUSTERS
+from cvmpair.web.guard import UNLIMITED
+from cvmpair.web.limits import ClientLimits
 from cvmpair.web.request_log import Kind, RequestCounts
 from tests.web.connection import Connection
 from tests.web.wire import Wire
@@ -25,6 +30,12 @@ ENDED = "endedq1qq0oe"
 VERSION = 1_000_000_000
 DATE = re.compile(rb"\r\nDate: [^\r]*")
 EXAMPLES = 2000
+
+PROTECTED = "protected000"
+"""The PIN of a cluster that is protected, with a token for each scope."""
+
+ISSUED = {scope: issue(scope, now=0.0) for scope in SCOPES}
+BEARERS = [f"Bearer {text}" for _, text in ISSUED.values()]
 
 KEYS = f"{CLUSTERS}/{PIN}/keys"
 KEY = f"{KEYS}/sesame"
@@ -43,10 +54,26 @@ class Tally(RequestCounts):
         self.seen[kind[0], status] += 1
 
 
-def make_wire(*, has_lane: bool, held: bool = False) -> Wire:
-    wire = Wire(Clock(), has_lane=has_lane)
+def make_wire(
+    *, has_lane: bool, held: bool = False, limits: ClientLimits = UNLIMITED
+) -> Wire:
+    wire = Wire(Clock(), has_lane=has_lane, client_limits=limits)
     cluster = f'[0.0,86400.0,{VERSION},["sesame","open",{VERSION}]]'
-    wire.book.load([(PIN, cluster), (ENDED, f'["expired",0.0,{VERSION}]')])
+    protected = Cluster(
+        pin=PROTECTED,
+        created=0.0,
+        lifetime=86400.0,
+        version=VERSION,
+        keys=(Key(name="sesame", value="open", version=VERSION),),
+        tokens=tuple(token for token, _ in ISSUED.values()),
+    )
+    wire.book.load(
+        [
+            (PIN, cluster),
+            (PROTECTED, pack(protected)),
+            (ENDED, f'["expired",0.0,{VERSION}]'),
+        ]
+    )
     wire.book.begin_run(VERSION)
     wire.book._draw_pin = (f"sesame{number:06}" for number in count()).__next__
     if held:
@@ -61,12 +88,16 @@ class Pair:
     """
 
     held: bool = False
+    limits: ClientLimits = UNLIMITED
     tally: Tally = field(init=False, factory=Tally)
     wires: list[Wire] = field(init=False)
     connections: list[Connection] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.wires = [make_wire(has_lane=way, held=self.held) for way in (True, False)]
+        self.wires = [
+            make_wire(has_lane=way, held=self.held, limits=self.limits)
+            for way in (True, False)
+        ]
         lane = self.wires[0].site.lane
         assert lane is not None
         lane.counts = self.tally
@@ -83,16 +114,18 @@ class Pair:
             flushed, wire.disk.flushed = wire.disk.flushed, None
             if flushed is not None:
                 flushed.callback(None)
-                wire.watchers.tell({PIN: wire.book.packed(PIN)})
+                for pin in (PIN, PROTECTED):
+                    wire.watchers.tell({pin: wire.book.packed(pin)})
             wire.clock.advance(0)
         self.compare()
 
     def change(self) -> None:
         for wire in self.wires:
             # A request may have renamed or deleted it.
-            with suppress(KeyNotFound):
-                wire.book.change_key(PIN, "sesame", value="changed")
-            wire.changed(PIN)
+            for pin in (PIN, PROTECTED):
+                with suppress(KeyNotFound):
+                    wire.book.change_key(pin, "sesame", value="changed")
+                wire.changed(pin)
             wire.clock.advance(0)
         self.compare()
 
@@ -115,6 +148,9 @@ class Pair:
                 connection.closed,
                 connection.transport.written,
                 wire.book.packed(PIN),
+                wire.book.cluster(PROTECTED),
+                wire.guard.size(),
+                len(wire.guard.waiters),
             )
             for wire, connection in zip(self.wires, self.connections, strict=True)
         )
@@ -161,6 +197,11 @@ strange_targets = st.sampled_from(
 )
 OF_GET = ["If-None-Match", "Prefer"]
 COMMON = ["User-Agent", "Accept", "Accept-Encoding", "Connection", *OF_GET]
+IN_PROTECTED = {
+    KEYS: f"{CLUSTERS}/{PROTECTED}/keys",
+    KEY: f"{CLUSTERS}/{PROTECTED}/keys/sesame",
+    f"{KEYS}/sesame2": f"{CLUSTERS}/{PROTECTED}/keys/sesame2",
+}
 STRANGE = [
     "If-Match",
     "Content-Type",
@@ -173,6 +214,7 @@ STRANGE = [
     "Host Name",
     "",
     "Accepté",
+    "Authorization",
     " Host",
     "Host",
     *COMMON,
@@ -222,6 +264,7 @@ strange_values = {
     "Content-Length": st.sampled_from(["0", "2", "-1", "+2", "02", "2 ", "99999999"]),
     "Transfer-Encoding": st.sampled_from(["chunked", "identity", "sesame"]),
     "Expect": st.just("100-continue"),
+    "Authorization": st.sampled_from(["Bearer sesame", "", *BEARERS]),
     "Content-Encoding": st.sampled_from(["gzip", "identity"]),
     "Prefer": st.sampled_from(["respond-async", "wait=", "wait=1000", "Wait=1;a=b"]),
 }
@@ -253,6 +296,17 @@ bodies = st.sampled_from(
 
 
 @st.composite
+def rights(draw: st.DrawFn, target: str) -> tuple[str, list[tuple[str, str]]]:
+    """
+    The same in the protected cluster, now and then, and the header that goes with it.
+    """
+    if target not in IN_PROTECTED or draw(st.integers(0, 9)):
+        return target, []
+    shown = draw(st.sampled_from(["", "", "Bearer", "Basic s", *BEARERS]))
+    return IN_PROTECTED[target], [("Authorization", shown)] if shown else []
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
     """
     A request as clients send it, with at most one thing strange about it.
@@ -279,6 +333,7 @@ def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
     target = draw(strange_targets if strange == "target" else common_targets)
     if method == "POST" and strange != "target":
         target = target.rpartition("/")[0]
+    target, shown = draw(rights(target))
     version = draw(versions) if strange == "version" else "HTTP/1.1"
     names = draw(st.lists(st.sampled_from(COMMON), max_size=3, unique=True))
     if method == "POST":
@@ -293,6 +348,7 @@ def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
         length = len(body) + (draw(st.integers(-2, 2)) if strange == "length" else 0)
         fields += [("Content-Type", kind), ("Content-Length", str(length))]
         fields = draw(st.permutations(fields))
+    fields += shown
     at = draw(st.integers(0, len(fields) - 1))
     name, value = fields[at]
     if strange == "header":
@@ -352,6 +408,12 @@ def test_both_ways_lead_to_the_same() -> None:
         held=True,
         deleted=True,
     )
+    @example(
+        said=[f"GET {IN_PROTECTED[KEY]} HTTP/1.1\r\nHost: a\r\n\r\n".encode()],
+        pause=0.0,
+        held=False,
+        deleted=False,
+    )
     def converse(
         said: list[bytes],
         pause: float,
@@ -370,10 +432,53 @@ def test_both_ways_lead_to_the_same() -> None:
         taken.update(pair.tally.seen)
 
     converse()
+    assert taken["GET", 401] == taken["POST", 401] == 0, taken
     # It would be worth nothing if all had gone the same way.
     for method, status in [("GET", 200), ("GET", 304), ("GET", 404), ("POST", 201)]:
-        assert taken[method, status] > EXAMPLES // 200, taken
+        assert taken[method, status] > EXAMPLES // 400, taken
     for method in ("GET", "POST"):
-        assert taken[method, 410] > EXAMPLES // 200, taken
+        assert taken[method, 410] > EXAMPLES // 400, taken
     assert taken["POST", 409] > 0, taken
     assert taken["POST", 400] > 0, taken
+
+
+PINS = [PIN, *(f"sesame{number:06}" for number in range(5))]
+
+
+@given(
+    said=st.lists(
+        st.tuples(
+            st.sampled_from(PINS),
+            st.sampled_from(["GET", "GET", "wait", "POST"]),
+            st.sampled_from([0.0, 0.0, 1.0, 29.0]),
+        ),
+        max_size=25,
+    ),
+    waits=st.booleans(),
+)
+def test_both_ways_obey_the_same_limits(
+    said: list[tuple[str, str, float]],
+    waits: bool,  # noqa: FBT001
+) -> None:
+    pair = Pair(limits=ClientLimits(guesses=2, waiters=1))
+    others = [Connection(wire.site, wire.clock) for wire in pair.wires]
+    for connection in others if waits else []:
+        path = f"{KEYS}/sesame4"
+        wait = f"GET {path} HTTP/1.1\r\nHost: sesame\r\nPrefer: wait=200\r\n\r\n"
+        connection.say(wait.encode())
+    for pin, kind, pause in said:
+        path = f"{CLUSTERS}/{pin}/keys"
+        if kind == "POST":
+            body = '{"key":"sesame","value":"open"}'
+            about = f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n"
+            request = f"POST {path} HTTP/1.1\r\nHost: a\r\n{about}\r\n{body}"
+        else:
+            about = "Prefer: wait=7\r\n" * (kind == "wait")
+            request = f"GET {path}/sesame3 HTTP/1.1\r\nHost: a\r\n{about}\r\n"
+        pair.say(request.encode())
+        pair.wait(pause)
+    for connection in others:
+        connection.hang_up()
+    pair.wait(10.0)
+    pair.end()
+    assert [len(wire.guard.waiters) for wire in pair.wires] == [0, 0]

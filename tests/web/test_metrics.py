@@ -57,7 +57,8 @@ def test_requests_come_from_both_logs(metrics: Metrics, clock: Clock) -> None:
         (KEYS, 507, "keys"),
         (KEY, 413, "body-size"),
         ("-", 408, "time"),
-        (CLUSTERS, 429, "rate"),
+        # More than one limit can be the reason.
+        (CLUSTERS, 429, None),
         (KEY, 503, None),
         (KEY, "aborted", None),
         (KEY, 200, None),
@@ -65,6 +66,13 @@ def test_requests_come_from_both_logs(metrics: Metrics, clock: Clock) -> None:
 )
 def test_limits(route: str, status: object, limit: str | None) -> None:
     assert limit_of(route, status) == limit
+
+
+def test_limits_of_one_client(metrics: Metrics) -> None:
+    for limit in ("guesses", "guesses", "waiters"):
+        metrics.rejected(limit)
+    assert total(metrics, "cvmpair_rejected_total", limit="guesses") == 2
+    assert total(metrics, "cvmpair_rejected_total") == 3
 
 
 def test_flushes_and_gauges(metrics: Metrics) -> None:

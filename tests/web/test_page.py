@@ -37,6 +37,13 @@ def ucontext(text: str) -> dict[str, str]:
     return found
 
 
+def button(answer: Answer) -> str | None:
+    """
+    Return what the button of the form says.
+    """
+    return answer.by_id("create").findtext("button")
+
+
 @pytest.fixture
 def wire(clock: Clock) -> Wire:
     return Wire(clock)
@@ -56,7 +63,7 @@ def test_the_form_is_there_and_shows_no_pin(wire: Wire) -> None:
     form = answer.by_id("create")
     assert form.attrib["method"] == "post"
     assert form.attrib["action"] == "/"
-    assert answer.text("create").strip() == "Create a PIN"
+    assert button(answer) == "Create a PIN"
     assert "hidden" in answer.by_id("result").attrib
     assert answer.text("pin") == ""
     assert len(wire.book) == 0
@@ -119,10 +126,89 @@ def test_a_shell_may_source_what_the_original_reads(made: Answer, name: str) -> 
 @pytest.mark.parametrize("name", ["master", "worker"])
 def test_a_snippet_is_a_labelled_control(made: Answer, name: str) -> None:
     assert "readonly" in made.by_id(name).attrib
-    labels = [label.text for label in made.document().iter("label")]
-    assert labels == ["Master", "Worker"]
+    labels = ["".join(label.itertext()) for label in made.document().iter("label")]
+    assert labels == [" Protect with tokens", "Master", "Worker"]
     assert made.document().find(f".//label[@for='{name}']") is not None
     made.by_id(made.by_id(name).attrib["aria-describedby"])
+
+
+PROTECTED = b"protected=true"
+
+
+def submit(wire: Wire, form: bytes) -> Answer:
+    """
+    Send the form as a browser does.
+    """
+    head = (
+        "POST / HTTP/1.1\r\nHost: sesame.example:8080\r\nConnection: close\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Sec-Fetch-Site: same-origin\r\nContent-Length: {len(form)}\r\n\r\n"
+    )
+    return read_answer(wire.send(head.encode() + form).value())
+
+
+def assert_protected(wire: Wire, made: Answer) -> None:
+    """
+    See that the page shows tokens that open the cluster, each in its place.
+    """
+    path = made.headers["Location"]
+    assert wire.ask("GET", path).status == 401
+    for scope in ("read", "write", "admin"):
+        shown = {"Authorization": f"Bearer {made.text(scope)}"}
+        answer = wire.ask("GET", f"{path}/tokens", shown)
+        assert answer.status == (200 if scope == "admin" else 403)
+        assert wire.ask("GET", path, shown).status == 200
+    for name, scope in ("master", "write"), ("worker", "read"):
+        context = ucontext(made.text(name))
+        assert context["_UCONTEXT_CVM_CLUSTER_TOKEN"] == made.text(scope)
+    assert made.text("curl") == (
+        f"curl -H 'Authorization: Bearer {made.text('read')}' "
+        f"http://sesame.example:8080{path}/keys"
+    )
+    assert "hidden" not in made.by_id("tokens").attrib
+    assert "hidden" in made.by_id("open").attrib
+
+
+def test_the_box_makes_a_protected_cluster(wire: Wire) -> None:
+    assert "checked" not in wire.ask("GET", "/").by_id("protected").attrib
+    made = submit(wire, PROTECTED)
+    assert made.status == 201
+    assert made.headers["Cache-Control"] == "no-store"
+    assert "checked" in made.by_id("protected").attrib
+    assert_protected(wire, made)
+
+
+def test_without_the_box_there_is_no_token(wire: Wire, made: Answer) -> None:
+    assert "hidden" in made.by_id("tokens").attrib
+    assert "hidden" not in made.by_id("open").attrib
+    assert wire.ask("GET", made.headers["Location"]).status == 200
+    assert b"cvm_cluster_token=" not in made.body
+
+
+@pytest.mark.parametrize("form", [b"", PROTECTED])
+def test_the_operator_may_want_all_protected(clock: Clock, form: bytes) -> None:
+    wire = Wire(clock, require_protected=True)
+    box = wire.ask("GET", "/").by_id("protected")
+    assert {"checked", "disabled"} <= box.attrib.keys()
+    assert "The operator" in wire.ask("GET", "/").text("protected-hint")
+    assert_protected(wire, submit(wire, form))
+
+
+@pytest.mark.parametrize("form", [b"protected=sesame", b"protected=%ff"])
+def test_a_form_that_is_not_ours_makes_nothing(wire: Wire, form: bytes) -> None:
+    answer = submit(wire, form)
+    assert answer.status == 400
+    assert answer.text("error")
+    assert len(wire.book) == 0
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_the_page_of_another_site_makes_nothing(wire: Wire, site: str) -> None:
+    answer = wire.ask("POST", "/", BROWSER | {"Sec-Fetch-Site": site})
+    assert answer.status == 403
+    assert len(wire.book) == 0
+    # A link from there may be followed.
+    assert wire.ask("GET", "/", BROWSER | {"Sec-Fetch-Site": site}).status == 200
 
 
 def test_two_clicks_make_two_pins(wire: Wire, made: Answer) -> None:
@@ -166,7 +252,7 @@ def test_a_service_that_cannot_save_says_so_on_the_page(clock: Clock) -> None:
     assert answer.headers["Retry-After"] == "30"
     assert answer.text("error").startswith("The service cannot save changes")
     assert "hidden" in answer.by_id("result").attrib
-    assert answer.text("create").strip().startswith("Create a PIN")
+    assert button(answer) == "Create a PIN"
     assert len(wire.book) == 0
 
 

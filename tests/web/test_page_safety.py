@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from cvmpair.core.tokens import SCOPES
 from cvmpair.web.documents import CreatePin, NewPin, html
 from cvmpair.web.problems import PROBLEM_TYPES
 from tests.web.wire import Answer, Disk, Wire
@@ -44,6 +45,8 @@ def assert_safe(answer: Answer) -> None:
     assert set(headers["Content-Security-Policy"].split("; ")) == POLICY
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert not any(name.startswith("Access-Control-") for name in headers)
 
 
 @pytest.mark.parametrize(("method", "path"), PAGES)
@@ -52,6 +55,20 @@ def test_the_headers_of_a_page(wire: Wire, method: str, path: str) -> None:
     assert_safe(answer)
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [*PAGES, *[("GET", f"/assets/{name}") for name in ASSETS]]
+)
+def test_what_a_browser_heeds_over_tls_only(wire: Wire, method: str, path: str) -> None:
+    expected = {
+        "Strict-Transport-Security": "max-age=86400",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    answer = wire.ask(method, path, secure=True)
+    assert_safe(answer)
+    assert expected.items() <= answer.headers.items()
+    assert expected.keys().isdisjoint(wire.ask(method, path).headers)
 
 
 def test_the_headers_of_a_page_with_an_error(clock: Clock) -> None:
@@ -149,13 +166,15 @@ def test_all_of_it_is_small(wire: Wire) -> None:
 
 def test_what_is_put_into_a_page_is_escaped() -> None:
     hostile = """</textarea></title><script>'"&sesame;"""
-    new = NewPin(pin=hostile, url=hostile, deadline=0.0)
-    page = html(hostile, CreatePin(new, error=hostile))
+    tokens = dict.fromkeys(SCOPES, hostile)
+    new = NewPin(pin=hostile, url=hostile, deadline=0.0, tokens=tokens)
+    page = html(hostile, CreatePin(new, error=hostile), secure=False)
     response = Deferred.fromCoroutine(page).result
     answer = Answer(200, {"Content-Type": "text/html; charset=utf-8"}, response.body)
     assert answer.text("error") == hostile
     assert answer.text("pin") == hostile
-    assert answer.text("worker").count(hostile) == 2
+    assert answer.text("worker").count(hostile) == 3
+    assert answer.text("tokens").count(hostile) == 6
     assert answer.document().findtext(".//title").startswith(hostile)
     assert len(answer.document().findall(".//script")) == 1
 

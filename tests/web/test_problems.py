@@ -30,7 +30,16 @@ ERRORS = [
     domain.TooManyClusters(1000, retry_after=1.5),
     domain.StoreUnavailable(retry_after=60.0),
     domain.TooManyWaiters(20_000, retry_after=30.0),
+    domain.TooManyRequests("guesses", retry_after=1.5),
     domain.Stopping(),
+    domain.TokenNeeded(shown=False),
+    domain.TokenMalformed(),
+    domain.TokenInsufficient("write"),
+    domain.TokenNotFound(),
+    domain.NotProtected(),
+    domain.TooManyTokens(64),
+    http.ProtectionRequired(),
+    http.CrossSite(),
 ]
 
 
@@ -62,8 +71,7 @@ def test_a_problem_in_json(error: Exception) -> None:
         assert document.pop("reason") == "expired"
         assert document.pop("ended") == "2001-09-09T01:46:40.500000Z"
         assert "expired at 2001-09-09T01:46:40Z" in str(error)
-    limited = (domain.TooManyKeys, domain.TooManyClusters, domain.TooManyWaiters)
-    if isinstance(error, limited):
+    if hasattr(error, "limit"):
         assert document.pop("limit") == error.limit
     assert document == {}
 
@@ -83,8 +91,21 @@ def test_a_problem_is_one_line_of_text(error: Exception) -> None:
         (domain.TooManyClusters(1000, retry_after=1.5), b"Retry-After", b"2"),
         (domain.StoreUnavailable(retry_after=60.0), b"Retry-After", b"60"),
         (domain.TooManyWaiters(20_000, retry_after=30.0), b"Retry-After", b"30"),
+        (domain.TooManyRequests("waiters", 1.5), b"Retry-After", b"2"),
         (domain.Stopping(), b"Retry-After", b"2"),
         (http.MethodNotAllowed("SESAME", ["GET", "PUT"]), b"Allow", b"GET, PUT"),
+        *[
+            (error, b"WWW-Authenticate", f'Bearer realm="cvmpair"{words}'.encode())
+            for error, words in (
+                (domain.TokenNeeded(shown=False), ""),
+                (domain.TokenNeeded(shown=True), ', error="invalid_token"'),
+                (domain.TokenMalformed(), ', error="invalid_request"'),
+                (
+                    domain.TokenInsufficient("write"),
+                    ', error="insufficient_scope", scope="write"',
+                ),
+            )
+        ],
     ],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/plain"])
@@ -102,5 +123,6 @@ def test_only_a_service_that_gets_better_says_when_to_ask_again() -> None:
         domain.TooManyClusters,
         domain.StoreUnavailable,
         domain.TooManyWaiters,
+        domain.TooManyRequests,
         domain.Stopping,
     }

@@ -27,8 +27,9 @@ from cvmpair.core.watchers import Watchers
 from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.guard import UNLIMITED, Guard
 from cvmpair.web.lane import Lane
-from cvmpair.web.limits import RequestLimits
+from cvmpair.web.limits import ClientLimits, RequestLimits
 from cvmpair.web.message import Dates
 from cvmpair.web.outbox import Outbox
 from cvmpair.web.page import Page
@@ -138,9 +139,12 @@ class Wire:
     disk: Disk = field(factory=Disk)
     limits: Limits = field(factory=Limits)
     has_lane: bool = True
+    require_protected: bool = False
+    client_limits: ClientLimits = UNLIMITED
     ticks: Clock = field(init=False, factory=Clock)
     site: PairingSite = field(init=False)
     watchers: Watchers = field(init=False)
+    guard: Guard = field(init=False)
     book: ClusterBook = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -152,15 +156,20 @@ class Wire:
             lifetime=86400.0,
             changed=self.changed,
         )
-        self.watchers = Watchers(clock=self.clock, limit=20_000)
+        self.guard = Guard(limits=self.client_limits, seconds=self.clock.seconds)
+        self.watchers = Watchers(
+            clock=self.clock, limit=20_000, shares=self.guard.waiters
+        )
         waiting = Waiting(store=store, watchers=self.watchers, max_wait=300.0)
-        api = PairingAPI(store, waiting)
-        root = Root(api=Dispatch(api.app), page=Dispatch(Page(store).app))
+        api = PairingAPI(store, waiting, self.require_protected)
+        page = Page(store, self.require_protected)
+        root = Root(api=Dispatch(api.app), page=Dispatch(page.app))
         self.site = PairingSite(
             root,
             limits=RequestLimits(),
             request_log=RequestLog(lambda call: call()),
             reactor=self.clock,
+            guard=self.guard,
             lane=self._lane(store, waiting) if self.has_lane else None,
         )
 
@@ -168,6 +177,7 @@ class Wire:
         return Lane(
             store=store,
             waiting=waiting,
+            guard=self.guard,
             outbox=Outbox(lambda call: call()),
             counts=RequestCounts(self.ticks),
             dates=Dates(self.clock.seconds),

@@ -10,8 +10,11 @@ function announce(news, error = "") {
   find("error").textContent = error;
 }
 
+const scopes = ["read", "write", "admin"];
+const roles = { master: "write", worker: "read" };
+
 // Fill in the result; the snippets are in the page, but for their values.
-function show(pin, expires) {
+function show({ pin, expiration_time: expires, tokens }) {
   const groups = pin.match(/.{1,4}/g).map((text) => {
     const group = document.createElement("span");
     group.textContent = text;
@@ -26,10 +29,18 @@ function show(pin, expires) {
   find("expires").textContent = time.toLocaleString("en-GB", form);
   find("exact").textContent = exact;
 
-  for (const id of ["master", "worker"]) {
+  for (const scope of scopes) find(scope).textContent = tokens ? tokens[scope] : "";
+  find("tokens").hidden = !tokens;
+  find("open").hidden = Boolean(tokens);
+  // The browser knows it even behind a proxy, where the service does not.
+  const keys = `${location.origin}/api/v1/clusters/${pin}/keys`;
+  find("curl").textContent = tokens ? `curl -H 'Authorization: Bearer ${tokens.read}' ${keys}` : "";
+
+  for (const [id, scope] of Object.entries(roles)) {
+    const line = tokens ? `cvm_cluster_token=${tokens[scope]}\n` : "";
     find(id).value = find(id).value
-      .replace(/^(cvm_cluster_pin=).*$/m, (_, key) => key + pin)
-      // The browser knows it even behind a proxy, where the service does not.
+      .replace(/^cvm_cluster_token=.*\n/m, "")
+      .replace(/^(cvm_cluster_pin=).*\n/m, (_, key) => `${key}${pin}\n${line}`)
       .replace(/^(cvm_service_url=).*$/m, (_, key) => key + location.origin);
   }
   find("create").querySelector("button").textContent = "Create another PIN";
@@ -39,7 +50,8 @@ function show(pin, expires) {
 async function request() {
   const response = await fetch("/api/v1/clusters", {
     method: "POST",
-    headers: { Accept: "application/json" },
+    headers: { Accept: "application/json", "Content-Type": "application/json" },
+    body: JSON.stringify({ protected: find("protected").checked }),
     signal: AbortSignal.timeout(PATIENCE),
   }).catch(() => {
     throw new Error("The service does not answer. Check the network and try again.");
@@ -56,8 +68,7 @@ async function create() {
   busy = true;
   announce("Creating a PIN …");
   try {
-    const cluster = await request();
-    show(cluster.pin, cluster.expiration_time);
+    show(await request());
     announce("Your PIN is ready.");
   } catch (error) {
     announce("", error.message);
@@ -96,4 +107,11 @@ find("create").addEventListener("submit", (event) => {
 });
 
 // The form was sent before this file had come.
-if (!find("result").hidden) show(find("pin").textContent, find("expires").dateTime);
+if (!find("result").hidden) {
+  const tokens = Object.fromEntries(scopes.map((scope) => [scope, find(scope).textContent]));
+  show({
+    pin: find("pin").textContent,
+    expiration_time: find("expires").dateTime,
+    tokens: find("tokens").hidden ? null : tokens,
+  });
+}

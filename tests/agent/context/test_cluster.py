@@ -16,6 +16,8 @@ from cvmpair_agent.context.grammar import parse
 from cvmpair_agent.errors import ContextWrong
 
 PIN = "enico1qq0oey"
+TOKEN = f"abcd1234.sesame-_{'Z' * 35}"
+FINGERPRINT = f"sha256:{'ab' * 32}"
 
 
 def read(*lines: str) -> ClusterContext | None:
@@ -165,8 +167,54 @@ def test_the_warnings_of_the_section_are_kept() -> None:
     assert cluster("nonsense").warnings == ("Line 3 is not KEY=VALUE and is ignored.",)
 
 
-def test_the_pin_is_not_in_the_repr() -> None:
-    assert PIN not in repr(cluster())
+def test_neither_pin_nor_token_is_in_the_repr() -> None:
+    shown = repr(cluster(f"cvm_cluster_token={TOKEN}"))
+    assert PIN not in shown
+    assert TOKEN.partition(".")[2] not in shown
+
+
+def test_a_token() -> None:
+    assert cluster(f"cvm_cluster_token={TOKEN}").token == TOKEN
+    assert cluster(f"cvm_cluster_token='{TOKEN}' ").token == TOKEN
+    assert cluster("cvm_cluster_token=").token is None
+
+
+@pytest.mark.parametrize(
+    "value", ["sesame", TOKEN[:-1], f"{TOKEN}a", f"Bearer {TOKEN}", f"{TOKEN[:-1]}="]
+)
+def test_what_is_no_token(value: str) -> None:
+    text = objection(f"cvm_cluster_pin={PIN}", f"cvm_cluster_token={value}")
+    assert text.startswith("Line 3 of the user data: cvm_cluster_token is not a token")
+    assert "sesame" not in text
+
+
+def test_a_fingerprint() -> None:
+    https = "cvm_service_url=https://h"
+    line = f"cvm_service_fingerprint={FINGERPRINT}"
+    assert cluster(https, line).fingerprint == FINGERPRINT
+    assert cluster(https, line.replace("ab", "AB")).fingerprint == FINGERPRINT
+    # The default is one with https.
+    assert cluster(line).fingerprint == FINGERPRINT
+    assert cluster("cvm_service_fingerprint=").fingerprint is None
+
+
+@pytest.mark.parametrize(
+    ("value", "url", "reason"),
+    [
+        (FINGERPRINT[:-1], "https://h", "is no fingerprint: sha256: and 64 hexa"),
+        (FINGERPRINT[7:], "https://h", "is no fingerprint"),
+        (f"sha512:{FINGERPRINT[7:]}", "https://h", "is no fingerprint"),
+        (FINGERPRINT, "http://h", "needs a cvm_service_url that begins with https://"),
+        (FINGERPRINT, "h", "needs a cvm_service_url that begins with https://"),
+    ],
+)
+def test_what_is_no_fingerprint(value: str, url: str, reason: str) -> None:
+    text = objection(
+        f"cvm_cluster_pin={PIN}",
+        f"cvm_service_url={url}",
+        f"cvm_service_fingerprint={value}",
+    )
+    assert text.startswith(f"Line 4 of the user data: cvm_service_fingerprint {reason}")
 
 
 def test_a_key_that_is_misspelt_is_named() -> None:

@@ -22,6 +22,7 @@ from cvmpair_agent.files.record import Record, read_record, write_record
 from cvmpair_agent.files.root import Root
 
 PIN = "enico1qq0oey"
+TOKEN = f"abcd1234.sesame{'x' * 37}"
 PLACE = "var/lib/cvmpair-agent/pairing.json"
 RECORD = Record(
     instance="0" * 64,
@@ -51,6 +52,7 @@ def warning(root: Path) -> str:
         RECORD,
         evolve(RECORD, role=Role.MASTER, ready=True, master="2001:db8::1"),
         evolve(RECORD, master="node-1.example.org"),
+        evolve(RECORD, token=TOKEN, fingerprint=f"sha256:{'ab' * 32}"),
     ],
 )
 def test_what_is_written_is_read(tmp_path: Path, record: Record) -> None:
@@ -75,8 +77,18 @@ def test_a_new_directory_is_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / PLACE).parent.stat().st_mode) == 0o700
 
 
-def test_the_pin_is_not_in_the_repr() -> None:
-    assert PIN not in repr(RECORD)
+def test_neither_pin_nor_token_is_in_the_repr() -> None:
+    shown = repr(evolve(RECORD, token=TOKEN))
+    assert PIN not in shown
+    assert "sesame" not in shown
+
+
+def test_a_record_of_an_earlier_release(tmp_path: Path) -> None:
+    write_record(Root(tmp_path), RECORD)
+    plain = json.loads((tmp_path / PLACE).read_text())
+    del plain["token"], plain["fingerprint"]
+    (tmp_path / PLACE).write_text(json.dumps(plain))
+    assert read(tmp_path) == RECORD
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,10 @@ def test_the_pin_is_not_in_the_repr() -> None:
         {"master": "$(sesame)"},
         {"master": 1},
         {"ready": "sesame"},
+        {"token": "sesame"},
+        {"token": 1},
+        {"fingerprint": "sesame"},
+        {"fingerprint": 1},
     ],
 )
 def test_a_record_with_another_value_is_none(tmp_path: Path, change: dict) -> None:

@@ -4,8 +4,8 @@ The worker waits for a master that is ready, and for its address.
 
 import pytest
 
-from cvmpair.client.errors import NoAnswer, Refused, RetryLater, Untrusted
-from cvmpair_agent.errors import AgentError, NotInTime, PinGone, Unreachable
+from cvmpair.client.errors import Denied, NoAnswer, Refused, RetryLater, Untrusted
+from cvmpair_agent.errors import AgentError, NotAllowed, NotInTime, PinGone, Unreachable
 from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, READY
 from cvmpair_agent.pairing.waiting import wait_for_master
 from tests.agent.pairing.machine import DELAY, Machine, Running, run, unreachable
@@ -162,6 +162,8 @@ def test_the_service_asks_for_more_patience(machine: Machine) -> None:
     ("error", "kind"),
     [
         (Refused(301, "Redirects are not followed."), AgentError),
+        (Denied(401, "A token is needed."), NotAllowed),
+        (Denied(403, "The token is not enough."), NotAllowed),
         (Untrusted("The certificate is not signed."), Unreachable),
     ],
 )

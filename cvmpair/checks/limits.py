@@ -1,0 +1,82 @@
+"""
+What the machine allows, and what the daemon may come to need.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import frozen
+
+from cvmpair.checks.verdict import Verdict, fail, ok, warn
+
+OTHER_FILES: Final = 512
+"""Descriptors for the state, and for clients that do not wait."""
+
+MIB: Final = 1024 * 1024
+DAEMON: Final = 60 * MIB
+PER_WAITER: Final = 2_700
+PER_CLUSTER: Final = 320
+"""In bytes, as measured by ``make bench``; a cluster of two keys."""
+
+
+@frozen(kw_only=True)
+class LimitFacts:
+    """
+    What the machine allows.
+
+    :ivar whose: whose limit of open files it is.
+    :ivar open_files: how many; ``None`` if there is no limit.
+    :ivar queue: how many connections the kernel lets wait to be accepted, at most.
+    :ivar memory: the bytes that are available, with those that the daemon has already.
+    """
+
+    whose: str
+    open_files: int | None
+    queue: int | None
+    memory: int | None
+
+
+def check_limits(
+    facts: LimitFacts, *, waiters: int, clusters: int, backlog: int
+) -> Iterator[Verdict]:
+    """
+    Yield the verdicts about limits.
+
+    :param waiters: how many requests may wait at the same time.
+    :param clusters: how many clusters there may be.
+    :param backlog: how many connections the daemon lets wait to be accepted.
+    """
+    yield _open_files(facts, waiters)
+    about = "connections to accept"
+    if facts.queue is None or facts.queue >= backlog:
+        yield ok(about, f"{backlog} may wait")
+    else:
+        yield warn(
+            about,
+            f"{facts.queue} may wait, and the daemon would let {backlog}",
+            f"sysctl -w net.core.somaxconn={backlog}",
+        )
+    if facts.memory is not None:
+        need = DAEMON + waiters * PER_WAITER + clusters * PER_CLUSTER
+        text = f"{facts.memory // MIB} MiB available, {need // MIB} MiB may be needed"
+        if facts.memory < need:
+            step = "lower --max-clusters or --max-waiters, or add memory"
+            yield warn("memory", text, step)
+        else:
+            yield ok("memory", text)
+
+
+def _open_files(facts: LimitFacts, waiters: int) -> Verdict:
+    about, need = "open files", waiters + OTHER_FILES
+    if facts.open_files is None:
+        return ok(about, f"no limit for {facts.whose}")
+    text = f"{facts.open_files} for {facts.whose}, {need} may be needed"
+    step = (
+        f"set LimitNOFILE={need} in its unit or 'ulimit -n {need}' before its start, "
+        "or lower --max-waiters"
+    )
+    if facts.open_files < OTHER_FILES:
+        return fail(about, text, step)
+    if facts.open_files < need:
+        return warn(about, text, step)
+    return ok(about, text)

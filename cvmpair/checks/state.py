@@ -1,0 +1,104 @@
+"""
+The state directory, and the state in it.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import frozen
+
+from cvmpair.checks.verdict import Verdict, fail, ok, warn
+from cvmpair.core.timeline import ClockMark
+
+MIB: Final = 1024 * 1024
+
+LITTLE_SPACE: Final = 1024 * MIB
+NO_SPACE: Final = 64 * MIB
+"""In bytes: the file, and the log that is merged into it."""
+
+
+@frozen(kw_only=True)
+class StateFacts:
+    """
+    What was found out about a state directory.
+
+    :ivar exists: whether there is one.
+    :ivar creatable: whether this user could create it.
+    :ivar owner: the name of its owner.
+    :ivar user: the name of the user who asks; ``root`` may do everything.
+    :ivar mode: its permissions.
+    :ivar free: the bytes that are free on its disk, or on that of the next directory
+        above it that exists.
+    :ivar holder: the process that has its lock, if there is one.
+    :ivar problem: what is wrong with it or the state in it, and what to do; empty if
+        nothing is.
+    :ivar described: the state, in words; empty if there is none yet.
+    :ivar mark: the clocks at the last write.
+    """
+
+    directory: str
+    exists: bool
+    creatable: bool = False
+    owner: str = ""
+    user: str
+    mode: int = 0
+    free: int
+    holder: int | None = None
+    problem: str = ""
+    described: str = ""
+    mark: ClockMark | None = None
+
+
+def check_state(facts: StateFacts) -> Iterator[Verdict]:
+    """
+    Yield the verdicts about a state directory.
+    """
+    yield _directory(facts)
+    yield _space(facts)
+    if not facts.exists:
+        return
+    if facts.holder is None:
+        yield ok("lock", "free, no daemon uses the directory")
+    else:
+        yield ok("lock", f"held by process {facts.holder}")
+    if facts.problem:
+        # The text of a StateError says what to do.
+        reason, _, step = facts.problem.partition("; ")
+        yield fail("state file", reason, step)
+    else:
+        yield ok("state file", facts.described or "none yet, the daemon makes one")
+
+
+def _directory(facts: StateFacts) -> Verdict:
+    about, name = "state directory", facts.directory
+    if not facts.exists and facts.creatable:
+        return ok(about, f"{name} does not exist yet, the daemon creates it")
+    if not facts.exists:
+        return fail(
+            about,
+            f"{name} does not exist, and {facts.user} may not create it",
+            f"create it: install -d -m 0700 -o USER {name}",
+        )
+    if facts.mode & 0o077:
+        return fail(
+            about,
+            f"{name} is open to other users (mode {facts.mode:04o})",
+            f"close it: chmod 0700 {name}",
+        )
+    if facts.user not in {facts.owner, "root"}:
+        return fail(
+            about,
+            f"{name} belongs to {facts.owner}, and {facts.user} asks",
+            f"ask, and run the daemon, as {facts.owner}",
+        )
+    return ok(about, f"{name} belongs to {facts.owner}, mode {facts.mode:04o}")
+
+
+def _space(facts: StateFacts) -> Verdict:
+    about, text = "disk space", f"{facts.free // MIB} MiB free"
+    step = f"make room on the disk of {facts.directory}"
+    if facts.free < NO_SPACE:
+        return fail(about, f"{text}, changes may not be saved", step)
+    if facts.free < LITTLE_SPACE:
+        return warn(about, text, step)
+    return ok(about, text)

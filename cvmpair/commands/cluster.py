@@ -1,0 +1,101 @@
+"""
+What an operator knows of a cluster: printed by ``cvmpair new``, and read back from a
+file that holds it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Self
+
+from attrs import field, frozen
+
+from cvmpair.contexts.block import pin
+from cvmpair.core.fingerprint import check_fingerprint
+from cvmpair.core.names import is_token
+from cvmpair_agent.context.cluster import Role
+from cvmpair_agent.errors import ContextWrong
+
+SCOPE: Final = {Role.MASTER: "write", Role.WORKER: "read"}
+"""The token that a machine needs."""
+
+
+@frozen(kw_only=True)
+class KnownCluster:
+    """
+    A cluster.
+
+    :ivar tokens: by their scopes, if it is protected.
+    :ivar fingerprint: of the server, if machines are to know it by that.
+    :ivar times: when it was created and expires, as the service said it.
+    """
+
+    pin: str = field(repr=False)
+    tokens: Mapping[str, str] = field(factory=dict, repr=False)
+    fingerprint: str | None = None
+    times: Mapping[str, str] = field(factory=dict)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """
+        Read what :meth:`to_json` wrote, or what the service answered.
+
+        :raises ContextWrong: if it is neither; the text does not say what it was.
+        """
+        try:
+            members = json.loads(text)
+            tokens = members.get("tokens") or {}
+            pinned = members.get("service_fingerprint")
+            return cls(
+                pin=pin(members["pin"]),
+                tokens={scope: _token(text) for scope, text in tokens.items()},
+                fingerprint=None if pinned is None else check_fingerprint(pinned),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise ContextWrong(
+                "This is no cluster file: it has to hold what `cvmpair new --json` "
+                "prints."
+            ) from None
+
+    def to_json(self) -> str:
+        """
+        Return all of it, in one line.
+        """
+        members: dict[str, Any] = {"pin": self.pin, **self.times}
+        if self.tokens:
+            members["tokens"] = dict(self.tokens)
+        if self.fingerprint is not None:
+            members["service_fingerprint"] = self.fingerprint
+        return json.dumps(members)
+
+    def to_lines(self) -> str:
+        """
+        Return it for people: the PIN alone, if that is all, and else with names.
+        """
+        if not self.tokens and self.fingerprint is None:
+            return self.pin
+        return "\n".join(f"{name}: {word}" for name, word in self._named())
+
+    def token_for(self, role: Role) -> str | None:
+        """
+        Return the token that a machine of this role needs.
+
+        :raises ContextWrong: if there are tokens, but not this one.
+        """
+        if self.tokens and SCOPE[role] not in self.tokens:
+            raise ContextWrong(
+                f"The cluster file has no {SCOPE[role]} token; a {role.value} needs it."
+            )
+        return self.tokens.get(SCOPE[role])
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        yield "pin", self.pin
+        for scope, token in self.tokens.items():
+            yield f"{scope}_token", token
+        if self.fingerprint is not None:
+            yield "service_fingerprint", self.fingerprint
+
+
+def _token(text: str) -> str:
+    if not is_token(text):
+        raise ValueError
+    return text

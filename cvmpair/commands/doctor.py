@@ -1,0 +1,133 @@
+"""
+``cvmpair doctor``: look at everything that the daemon needs, and say what to do.
+"""
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from attrs import asdict
+
+from cvmpair.checks.clock import ClockFacts, check_clock
+from cvmpair.checks.limits import check_limits
+from cvmpair.checks.service import ServiceFacts, check_service
+from cvmpair.checks.state import check_state
+from cvmpair.checks.verdict import Level, Verdict, fail, ok
+from cvmpair_agent.errors import AgentError, ContextWrong
+
+_EPILOG: Final = """\
+After -- come the daemon's own options, so that they are checked as well:
+
+  cvmpair doctor --service-url http://pairing.example.org:8080 -- --listen tcp:8080
+
+Run it as the user whom the daemon runs as, or as root. The exit code is 0 if nothing
+has failed.
+"""
+
+
+def add_doctor(commands: Any) -> Any:
+    """
+    Add the command to those of a parser, which has it name the service as well.
+    """
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at everything that the daemon needs, and say what to do",
+        description="Look at everything that the daemon needs, and say what to do.",
+        epilog=_EPILOG,
+    )
+    doctor.add_argument(
+        "--state-dir", metavar="DIRECTORY", help="the daemon's [default: state]"
+    )
+    doctor.add_argument(
+        "--listen", metavar="ENDPOINT", help="the daemon's; more of them after --"
+    )
+    doctor.add_argument(
+        "--try",
+        dest="trial",
+        action="store_true",
+        help="create a PIN at the service and delete it again",
+    )
+    doctor.add_argument(
+        "--json", action="store_true", help="print the verdicts as JSON"
+    )
+    # It has --service-fingerprint, which is checked together with that.
+    doctor.set_defaults(pin_server=False)
+    return doctor
+
+
+def run(options: Namespace, daemon: Sequence[str], service_url: str | None) -> None:
+    """
+    Print the verdicts.
+
+    :param daemon: the words for the daemon.
+    :raises AgentError: if one is a failure.
+    """
+    if options.trial and service_url is None:
+        raise ContextWrong("--try needs a service: name it with --service-url.")
+    given = {"--state-dir": options.state_dir, "--listen": options.listen}
+    words = [*daemon, *(f"{name}={word}" for name, word in given.items() if word)]
+    verdicts = list(_verdicts(options, words, service_url))
+    if options.json:
+        print(json.dumps([_members(verdict) for verdict in verdicts], indent=1))
+    else:
+        for verdict in verdicts:
+            print(_line(verdict))
+    failed = sum(verdict.level is Level.FAIL for verdict in verdicts)
+    if failed:
+        raise AgentError(f"{failed} of {len(verdicts)} checks failed")
+
+
+def _verdicts(
+    options: Namespace, words: Sequence[str], service_url: str | None
+) -> Iterator[Verdict]:
+    # Only here, because Twisted and TLS take time to import.
+    from cvmpair.facts.configuration import settings_of  # noqa: PLC0415
+    from cvmpair.facts.host import is_synchronised, limit_facts  # noqa: PLC0415
+    from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
+    from cvmpair.facts.state import state_facts  # noqa: PLC0415
+    from cvmpair.options import BACKLOG  # noqa: PLC0415
+
+    service: ServiceFacts | None = None
+    shown: float | None = None
+    if service_url is not None:
+        probe = ServiceProbe(service_url, options.ca_file, options.service_fingerprint)
+        try:
+            service = probe.facts(trial=options.trial)
+        except OSError:
+            raise ContextWrong(
+                f"--ca-file {options.ca_file!r} cannot be read as certificates."
+            ) from None
+        shown = probe.time
+    mark = None
+    try:
+        settings = settings_of(words)
+    except ValueError as error:
+        yield fail("configuration", str(error), "twistd cvmpair --help lists them")
+    else:
+        yield ok("configuration", f"listens on {', '.join(settings.listen)}")
+        state = state_facts(settings.state_dir)
+        mark = state.mark
+        yield from check_state(state)
+        yield from check_limits(
+            limit_facts(state.holder),
+            waiters=settings.max_waiters,
+            clusters=settings.limits.clusters,
+            backlog=BACKLOG,
+        )
+    yield from check_clock(
+        ClockFacts(
+            synchronised=is_synchronised(), now=time.time(), service=shown, mark=mark
+        )
+    )
+    yield from check_service(service)
+
+
+def _members(verdict: Verdict) -> dict[str, str]:
+    return asdict(verdict) | {"level": verdict.level.value}
+
+
+def _line(verdict: Verdict) -> str:
+    step = f"; {verdict.next_step}" if verdict.next_step else ""
+    return f"{verdict.level.value:5}{verdict.about}: {verdict.text}{step}"

@@ -1,0 +1,54 @@
+"""
+Who may do something with a cluster: anybody who knows its PIN, or, if it is
+protected, whoever has a token.
+"""
+
+from typing import Final
+
+from attrs import field, frozen
+
+from cvmpair.core.errors import TokenInsufficient, TokenMalformed, TokenNeeded
+from cvmpair.core.model import Scope
+from cvmpair.core.packing import Packed, is_protected, unpack_tokens
+from cvmpair.core.tokens import includes, verify
+
+
+@frozen(kw_only=True)
+class Access:
+    """
+    What a request shows, and what it needs.
+
+    :ivar scope: what the token has to allow.
+    :ivar token: its text; ``None`` if there is none.
+    :ivar malformed: whether there is something in its place that cannot be read.
+    """
+
+    scope: Scope
+    token: str | None = field(default=None, repr=False)
+    malformed: bool = False
+
+    def check(self, packed: Packed | None, now: float) -> None:
+        """
+        Let a request pass to a cluster in that state, or not.
+
+        :param packed: ``None`` if there is no such cluster: whoever asks is told.
+
+        :raises TokenMalformed: if the token cannot be read.
+        :raises TokenNeeded: if there is none, or none that is valid.
+        :raises TokenInsufficient: if it does not allow this.
+        """
+        if packed is None or not is_protected(packed):
+            return
+        if self.malformed:
+            raise TokenMalformed
+        if self.token is None:
+            raise TokenNeeded(shown=False)
+        token = verify(self.token, unpack_tokens(packed), now)
+        if token is None:
+            raise TokenNeeded(shown=True)
+        if not includes(token.scope, self.scope):
+            raise TokenInsufficient(self.scope)
+
+
+WITHOUT_TOKEN: Final = Access(scope="admin")
+"""Of whoever shows nothing: it passes to no protected cluster."""

@@ -1,0 +1,5 @@
+"""
+What ``cvmpair doctor`` finds out, for :mod:`cvmpair.checks` to judge.
+
+All of it blocks.
+"""

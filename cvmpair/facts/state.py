@@ -1,0 +1,61 @@
+"""
+A state directory, as the file system shows it and as the daemon would read it.
+"""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+from shutil import disk_usage
+
+from attrs import evolve
+
+from cvmpair.checks.state import StateFacts
+from cvmpair.snapshots.directory import lock_holder
+from cvmpair.snapshots.errors import StateError, StateMissing
+from cvmpair.snapshots.transfer import read_state, verify
+
+
+def state_facts(directory: Path) -> StateFacts:
+    """
+    Find out all about a state directory, and change nothing.
+    """
+    above = next(place for place in (directory, *directory.parents) if _is_dir(place))
+    facts = StateFacts(
+        directory=str(directory),
+        exists=above == directory,
+        creatable=os.access(above, os.W_OK | os.X_OK),
+        user=_name(os.geteuid()),
+        free=disk_usage(above).free,
+    )
+    if not facts.exists:
+        return facts
+    found = directory.stat()
+    facts = evolve(
+        facts,
+        owner=_name(found.st_uid),
+        mode=stat.S_IMODE(found.st_mode),
+        holder=lock_holder(directory),
+    )
+    try:
+        summary = read_state(directory, verify)
+    except StateMissing:
+        return facts
+    except StateError as error:
+        return evolve(facts, problem=str(error))
+    described = f"{summary.clusters} clusters, last version {summary.version}"
+    return evolve(facts, described=described, mark=summary.mark)
+
+
+def _is_dir(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError:
+        return False
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)

@@ -1,0 +1,133 @@
+"""
+Renewed certificates: for new connections, and without an end to those that there are.
+
+Neither endpoint of Twisted notices a renewal: ``ssl:`` reads its files once, and
+``tls:`` its directory, unless a client asks for a name that is not in it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from cvmpair.core.fingerprint import fingerprint
+
+
+@define(eq=False)
+class Certificates:
+    """
+    Those of the ports that speak TLS.
+
+    :ivar explain: says in one line why something failed.
+    """
+
+    _log = Logger()
+
+    explain: Callable[[BaseException], str]
+    _ports: list[tuple[str, Any]] = field(init=False, factory=list)
+
+    def opened(self, words: str, port: Any) -> None:
+        """
+        Look after a port, if it is one that speaks TLS.
+
+        :param words: the endpoint string that it was opened by.
+        :param port: a listening port of Twisted.
+        """
+        if isinstance(getattr(port, "factory", None), TLSMemoryBIOFactory):
+            self._ports.append((words, port))
+            self._read(words, port, "certificate unusable listen={words!r} {reason!r}")
+
+    def renew(self) -> None:
+        """
+        Read all of them anew, for the connections that are made from now on.
+
+        Where that fails, the one before stays.
+        """
+        if not self._ports:
+            self._log.info("nothing to renew: no endpoint has a certificate")
+        for words, port in self._ports:
+            self._read(
+                words,
+                port,
+                "certificate not renewed listen={words!r} reason={reason!r} (the one "
+                "before stays)",
+            )
+
+    def _read(self, words: str, port: Any, complaint: str) -> None:
+        try:
+            creator = _creator(words)
+            shown = _shown(creator)
+        except Exception as error:
+            self._log.error(complaint, words=words, reason=self.explain(error))
+            return
+        before = port.factory
+        port.factory = TLSMemoryBIOFactory(
+            creator, isClient=False, wrappedFactory=before.wrappedFactory
+        )
+        # Factories count their ports. What both of them wrap is to see no end.
+        port.factory.doStart()
+        before.doStop()
+        self._log.info("certificate listen={words!r} {shown}", words=words, shown=shown)
+
+
+def _shown(creator: Any) -> str:
+    """
+    Return what people compare of a certificate: of several by host name, that which a
+    client sees that names none.
+
+    :raises ValueError: if there is none that can be used.
+    """
+    factory = TLSMemoryBIOFactory(
+        creator, isClient=False, wrappedFactory=Factory.forProtocol(Protocol)
+    )
+    connection = creator.serverConnectionForTLS(factory.protocol(factory, Protocol()))
+    found = connection.get_certificate(as_cryptography=True)
+    if found is None:
+        raise ValueError("there is no certificate for a host name, with its key")
+    key = found.public_key().public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
+    end = found.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"fingerprint={fingerprint(key)} expires={end}"
+
+
+@define(eq=False)
+class _NoReactor:
+    """
+    Takes the place of the reactor for an endpoint that shall read its files, and say
+    what it would listen with, but not listen.
+    """
+
+    creator: Any = None
+
+    def listenSSL(
+        self,
+        _port: int,
+        _factory: Factory,
+        contextFactory: Any,  # noqa: N803
+        **_: object,
+    ) -> None:
+        self.creator = contextFactory
+
+
+def _creator(words: str) -> Any:
+    """
+    Have an endpoint read its certificates, and return what makes connections with them.
+
+    :raises Exception: if that fails; of what kind depends on the endpoint.
+    """
+    reactor = _NoReactor()
+    endpoint: Any = serverFromString(reactor, words)
+    # That of "tls:" has what that of "ssl:" would only give to the reactor.
+    creator = getattr(endpoint, "connectionCreator", None)
+    if creator is None:
+        endpoint.listen(Factory())
+        creator = reactor.creator
+    if creator is None:
+        raise ValueError("this kind of endpoint reads its certificate only once")
+    return creator

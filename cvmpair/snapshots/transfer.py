@@ -1,0 +1,138 @@
+"""
+A state out of a directory, whether a daemon uses it or not, and into a new one.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from secrets import randbelow
+from typing import BinaryIO, Final, TypeVar
+
+from attrs import evolve
+
+from cvmpair.core.book import RUN_LENGTH
+from cvmpair.snapshots.directory import (
+    FILE_NAME,
+    LOCK_NAME,
+    DirectoryLock,
+    check_directory,
+    lock_holder,
+    prepare_directory,
+)
+from cvmpair.snapshots.errors import (
+    StateDamaged,
+    StateOutdated,
+    StateTaken,
+    StateUnusable,
+)
+from cvmpair.snapshots.export import ExportReader, Reader, export_lines
+from cvmpair.snapshots.note import VersionNote
+from cvmpair.snapshots.reading import StateReader
+from cvmpair.snapshots.sqlite import DRAFT, StateFile
+from cvmpair.snapshots.summary import Summary
+
+T = TypeVar("T")
+
+TRIES: Final = 5
+"""How often a state is read while daemons that come and go may be in the way."""
+
+MOST_RUNS: Final = 2**20
+"""An import leaves out up to so many runs of versions; there are far more."""
+
+
+def verify(reader: Reader) -> Summary:
+    """
+    Read a state to its end, and return what is true of the whole.
+
+    :raises StateError: if it is not as it was written.
+    """
+    for _ in reader.read():
+        pass
+    return reader.summary
+
+
+def export_state(directory: Path, file: BinaryIO) -> Summary:
+    """
+    Write a state to a file as lines of JSON, as it is at one moment.
+
+    :param file: is at its beginning, and can be begun anew.
+    :raises StateError: if the state is not as it was written; the file has a part of
+        it then.
+    """
+
+    def write(reader: Reader) -> Summary:
+        file.seek(0)
+        file.truncate()
+        file.writelines(export_lines(reader))
+        return reader.summary
+
+    return read_state(directory, write)
+
+
+def read_state(directory: Path, use: Callable[[Reader], T]) -> T:
+    """
+    Have a state read by ``use``, which may be called again.
+
+    The lock is left alone. A daemon that starts or stops meanwhile may make a sound
+    state look damaged, which it does not the next time.
+
+    :raises StateError: if it cannot be read, or is not as it was written.
+    """
+    check_directory(directory)
+    for _ in range(TRIES - 1):
+        holder = lock_holder(directory)
+        try:
+            return use(_reader(directory, in_use=holder is not None))
+        except (StateDamaged, StateOutdated):
+            if holder is None and lock_holder(directory) is None:
+                raise
+    return use(_reader(directory, in_use=lock_holder(directory) is not None))
+
+
+def _reader(directory: Path, *, in_use: bool) -> StateReader:
+    path = directory / FILE_NAME
+    note = VersionNote(path.with_name(f"{path.name}-note"))
+    return StateReader(path=path, note=note, in_use=in_use)
+
+
+def import_state(directory: Path, name: str, file: BinaryIO) -> Summary:
+    """
+    Make a state of an export, in a directory that is empty or missing.
+
+    The export is read twice: nothing is made before all of it is known to be good.
+
+    :param name: what to call the export.
+    :param file: can be read again from its beginning.
+    :raises StateError: if that cannot be; no state has been made then.
+    """
+    _check_vacant(directory)
+    summary = verify(ExportReader(name, file))
+    prepare_directory(directory)
+    lock = DirectoryLock(directory)
+    try:
+        _check_vacant(directory)
+        file.seek(0)
+        records = ExportReader(name, file).read()
+        StateFile(directory / FILE_NAME).fill(_in_another_run(summary), records)
+    finally:
+        lock.release()
+    return summary
+
+
+def _in_another_run(summary: Summary) -> Summary:
+    # The daemon goes on in the run after this version's. What the one that was exported
+    # gave out since, perhaps after a restart, must not mean something else here.
+    runs = 2 + randbelow(MOST_RUNS)
+    return evolve(summary, version=summary.version + runs * RUN_LENGTH)
+
+
+def _check_vacant(directory: Path) -> None:
+    # An import that was ended leaves these, and the next one removes them.
+    draft = f"{FILE_NAME}{DRAFT}"
+    try:
+        for entry in sorted(directory.iterdir()):
+            if entry.name != LOCK_NAME and not entry.name.startswith(draft):
+                raise StateTaken(directory, entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateUnusable(directory, error.strerror or str(error)) from None

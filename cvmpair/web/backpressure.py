@@ -1,0 +1,79 @@
+"""
+Clients that ask and do not take the answers: no more is made for them than what one
+answer needs, and they are cut.
+
+Twisted by itself answers all requests that came in one piece, up to 64 KiB of them,
+whether or not the answers are read, and cuts such a client after more than a minute.
+"""
+
+from typing import Any, Final
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+BUFFER_SIZE: Final = 16 * 1024
+"""
+The bytes that are read at once, and those that may be unsent while more are made.
+
+Twisted's own number is 64 KiB, which for thousands of clients is a lot of memory.
+"""
+
+LOOK: Final = 4.0
+"""
+The seconds between two looks at a client whose answers have to wait for it. It is cut
+if nothing has gone out between them, so 8 after it has stopped to read.
+"""
+
+
+class BackpressuredChannel(HTTPChannel):
+    """
+    A connection that takes up no request while answers wait to be read.
+    """
+
+    transport: Any
+    # A flag of LineReceiver: what has come already stays where it is.
+    paused = False
+    _unsent = -1
+    _look: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        self.transport.bufferSize = BUFFER_SIZE
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._look_no_more()
+        super().connectionLost(reason)
+
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        # Twisted leaves this out while a request is being handled, which is when nearly
+        # all answers are written, and would read on for ever.
+        self._networkProducer.pauseProducing()
+        self.paused = True
+        if self._look is None:
+            self._look = self.callLater(LOOK, self._look_whether_it_reads)
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        self._look_no_more()
+        super().resumeProducing()
+        if self._buffer:
+            # Requests that had come already.
+            self.dataReceived(b"")
+
+    def _look_whether_it_reads(self) -> None:
+        unsent = len(self.transport.dataBuffer) - self.transport.offset
+        if unsent == self._unsent:
+            self._look = None
+            self.transport.abortConnection()
+        else:
+            self._unsent = unsent
+            self._look = self.callLater(LOOK, self._look_whether_it_reads)
+
+    def _look_no_more(self) -> None:
+        self._unsent = -1
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None

@@ -1,0 +1,154 @@
+"""
+From facts to verdicts: each that there can be.
+"""
+
+from typing import Any
+
+import pytest
+
+from cvmpair.checks.clock import ClockFacts, check_clock
+from cvmpair.checks.limits import LimitFacts, check_limits
+from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
+from cvmpair.checks.state import StateFacts, check_state
+from cvmpair.checks.verdict import Level, Verdict
+from cvmpair.core.timeline import ClockMark
+
+GIB = 1024**3
+
+
+def summed_up(verdicts: Any) -> dict[str, str]:
+    """
+    Return the levels, by what they are about; what is not well has a next step.
+    """
+    found: list[Verdict] = list(verdicts)
+    assert all(verdict.text for verdict in found)
+    assert all(bool(v.next_step) == (v.level is not Level.OK) for v in found)
+    levels = {verdict.about: verdict.level.value for verdict in found}
+    assert len(levels) == len(found)
+    return levels
+
+
+STATE: dict[str, Any] = {
+    "directory": "/state",
+    "exists": True,
+    "owner": "cvmpair",
+    "user": "cvmpair",
+    "mode": 0o700,
+    "free": 2 * GIB,
+    "described": "3 clusters",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "not_ok"),
+    [
+        ({}, {}),
+        ({"user": "root"}, {}),
+        ({"described": ""}, {}),
+        ({"holder": 12}, {}),
+        ({"user": "sesame"}, {"state directory": "fail"}),
+        ({"mode": 0o750}, {"state directory": "fail"}),
+        ({"mode": 0o702}, {"state directory": "fail"}),
+        ({"free": GIB // 2}, {"disk space": "warn"}),
+        ({"free": GIB // 32}, {"disk space": "fail"}),
+        ({"problem": "it is damaged; restore it"}, {"state file": "fail"}),
+        ({"exists": False, "creatable": True}, {}),
+        ({"exists": False}, {"state directory": "fail"}),
+    ],
+)
+def test_state(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
+    found = summed_up(check_state(StateFacts(**(STATE | changed))))
+    assert {about: level for about, level in found.items() if level != "ok"} == not_ok
+    assert ("lock" in found) == ("state file" in found) == changed.get("exists", True)
+
+
+NOW = 1_000_000.0
+
+
+def mark(book: float, wall: float) -> ClockMark:
+    return ClockMark(book=NOW + book, wall=NOW + wall)
+
+
+@pytest.mark.parametrize(
+    ("changed", "not_ok"),
+    [
+        ({}, {}),
+        ({"synchronised": False}, {"clock": "warn"}),
+        ({"synchronised": None}, {"clock": "warn"}),
+        ({"service": NOW - 3}, {}),
+        ({"service": NOW - 6}, {"clock and service": "warn"}),
+        ({"service": NOW + 6}, {"clock and service": "warn"}),
+        ({"mark": mark(-60, -60.5)}, {}),
+        ({"mark": mark(-3600, -60)}, {}),
+        ({"mark": mark(60, 60)}, {"clock steps": "warn"}),
+    ],
+)
+def test_clock(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
+    facts: dict[str, Any] = {"synchronised": True, "now": NOW}
+    found = summed_up(check_clock(ClockFacts(**(facts | changed))))
+    assert {about: level for about, level in found.items() if level != "ok"} == not_ok
+    assert ("clock and service" in found) == ("service" in changed)
+    assert ("clock steps" in found) == ("mark" in changed)
+
+
+def test_a_step_is_told_with_its_size() -> None:
+    facts = ClockFacts(synchronised=True, now=NOW, mark=mark(-3600, -60))
+    (*_, steps) = check_clock(facts)
+    assert steps.text.startswith("+3540 s since")
+
+
+@pytest.mark.parametrize(
+    ("changed", "not_ok"),
+    [
+        ({}, {}),
+        ({"tried": True}, {}),
+        ({"problem": "Connection refused"}, {"service": "fail"}),
+        ({"allows": False}, {"service": "fail"}),
+        ({"tried": True, "try_problem": "status 503"}, {"trial": "fail"}),
+        ({"days": 15}, {}),
+        ({"days": 13}, {"certificate's end": "warn"}),
+        ({"days": -1, "not_trusted": "expired"}, {"*": "fail"}),
+        ({"days": 90, "not_trusted": "self-signed"}, {"certificate": "fail"}),
+    ],
+)
+def test_service(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
+    certificate = None
+    words = dict(changed)
+    if "days" in words:
+        problem = words.pop("not_trusted", "")
+        certificate = CertificateFacts(
+            problem=problem, names=("a",), days=words.pop("days"), fingerprint="00"
+        )
+    given = {"status": 200, "allows": True} | words
+    facts = ServiceFacts(url="http://h", certificate=certificate, **given)
+    found = summed_up(check_service(facts))
+    bad = {about: level for about, level in found.items() if level != "ok"}
+    if "*" in not_ok:
+        not_ok = {"certificate": "fail", "certificate's end": "fail"}
+    assert bad == not_ok
+    assert ("certificate's key" in found) == (certificate is not None)
+
+
+def test_no_service() -> None:
+    assert summed_up(check_service(None)) == {"service": "warn"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "not_ok"),
+    [
+        ({}, {}),
+        ({"open_files": None, "queue": None, "memory": None}, {}),
+        ({"open_files": 20_000}, {"open files": "warn"}),
+        ({"open_files": 256}, {"open files": "fail"}),
+        ({"queue": 128}, {"connections to accept": "warn"}),
+        ({"memory": GIB // 8}, {"memory": "warn"}),
+    ],
+)
+def test_limits(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
+    given = {"open_files": 65536, "queue": 4096, "memory": GIB} | changed
+    facts = LimitFacts(whose="this shell", **given)
+    found = summed_up(
+        check_limits(facts, waiters=20_000, clusters=1_000_000, backlog=1024)
+    )
+    assert {about: level for about, level in found.items() if level != "ok"} == not_ok
+    assert ("memory" in found) == (given["memory"] is not None)

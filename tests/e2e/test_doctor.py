@@ -1,0 +1,257 @@
+"""
+``cvmpair doctor``, beside a daemon and beside what is none.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from attrs import frozen
+
+from cvmpair import cli
+from tests.client.authority import Authority
+from tests.e2e.daemon import CLUSTERS, Daemon, environment, free_port
+from tests.logs import new_output
+
+COMMAND = [sys.executable, "-m", "cvmpair.cli", "doctor"]
+
+
+@frozen
+class Diagnosis:
+    """
+    What one run said.
+
+    :ivar levels: by what they are about.
+    """
+
+    code: int
+    said: str
+    levels: dict[str, str]
+
+    def line(self, about: str) -> str:
+        (line,) = (
+            line for line in self.said.splitlines() if line[5:].startswith(f"{about}: ")
+        )
+        return line
+
+
+def doctor(*words: object, prefix: Sequence[str] = ()) -> Diagnosis:
+    """
+    Run the command in this process, or under another.
+    """
+    if prefix:
+        done = subprocess.run(
+            [*prefix, *COMMAND, *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
+            timeout=60,
+        )
+        return diagnosis(done.returncode, done.stdout, done.stderr)
+    with (
+        redirect_stdout(StringIO()) as stdout,
+        redirect_stderr(StringIO()) as stderr,
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main(["doctor", *map(str, words)])
+    return diagnosis(ended.value.code, stdout.getvalue(), stderr.getvalue())
+
+
+def diagnosis(code: object, said: str, failure: str) -> Diagnosis:
+    new_output("doctor").write_text(said + failure)
+    assert "Traceback" not in failure
+    levels = {line[5:].split(": ")[0]: line[:5].strip() for line in said.splitlines()}
+    if failed := list(levels.values()).count("fail"):
+        assert failure == f"cvmpair: {failed} of {len(levels)} checks failed\n"
+    assert isinstance(code, int)
+    return Diagnosis(code, said + failure, levels)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("doctor") / "state") as running:
+        running.new_pin()
+        yield running
+
+
+def test_beside_a_daemon_that_runs(daemon: Daemon) -> None:
+    listen = f"--listen={daemon.listen[0]}"
+    words = ("--service-url", daemon.url, "--try", "--state-dir", daemon.state_dir)
+    found = doctor(*words, "--", listen, "--max-waiters=100")
+    assert found.code == 0
+    assert daemon.process is not None
+    assert f"process {daemon.process.pid}" in found.line("lock")
+    assert f"process {daemon.process.pid}" in found.line("open files")
+    assert "1 clusters" in found.line("state file")
+    for about in ("configuration", "service", "trial", "clock and service"):
+        assert found.levels[about] == "ok"
+    # The trial has left nothing behind, and nobody was disturbed.
+    assert "1 clusters" in doctor("--state-dir", daemon.state_dir).line("state file")
+    daemon.new_pin()
+
+
+def test_as_json(daemon: Daemon) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--json", "--service-url", daemon.url],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+        cwd=daemon.log.parent,
+    )
+    verdicts = json.loads(done.stdout)
+    assert all(
+        verdict.keys() == {"about", "level", "text", "next_step"}
+        for verdict in verdicts
+    )
+    (service,) = (one for one in verdicts if one["about"] == "service")
+    assert (service["level"], service["next_step"]) == ("ok", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--max-waiters=no",), "--max-waiters must be"),
+        (("--nonsense",), "--nonsense"),
+        (("--listen=tcp:nonsense",), "no usable endpoint"),
+        (("--listen=ssl:0:privateKey=/missing",), "No such file"),
+        (("words",), "unexpected argument"),
+    ],
+)
+def test_a_wrong_configuration(words: tuple[str, ...], hint: str) -> None:
+    found = doctor("--", *words)
+    assert found.code == 1
+    assert hint in found.line("configuration")
+
+
+def test_a_directory_that_is_open_to_others(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o755)
+    found = doctor("--state-dir", tmp_path / "state")
+    assert found.code == 1
+    assert "chmod 0700" in found.line("state directory")
+
+
+def test_a_file_that_is_damaged_or_open(daemon: Daemon, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    # Without its log it lacks what was saved.
+    state.mkdir(mode=0o700)
+    for name in "cvmpair.db", "cvmpair.db-note":
+        shutil.copy(daemon.state_dir / name, state)
+        (state / name).chmod(0o600)
+    found = doctor("--state-dir", state)
+    assert found.levels["state file"] == "fail"
+    assert "was removed" in found.line("state file")
+    (state / "cvmpair.db").chmod(0o640)
+    assert "chmod 0600" in doctor("--state-dir", state).line("state file")
+
+
+def test_no_directory(tmp_path: Path) -> None:
+    found = doctor("--state-dir", tmp_path / "a" / "b")
+    assert found.code == 0
+    assert "does not exist yet" in found.line("state directory")
+    (tmp_path / "file").touch()
+    found = doctor("--state-dir", tmp_path / "file" / "state")
+    assert "does not exist" in found.line("state directory")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user() -> None:
+    prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    # Others cannot reach the directories of a test.
+    reachable = Path(tempfile.mkdtemp(prefix="cvmpair-state-"))
+    try:
+        done = subprocess.run([*prefix, sys.executable, "-c", ""], check=False)
+        if done.returncode != 0:
+            pytest.skip("this Python is only for root")
+        found = doctor("--state-dir", reachable, prefix=prefix)
+    finally:
+        shutil.rmtree(reachable)
+    assert found.code == 1
+    assert "belongs to root" in found.line("state directory")
+    assert "ermission denied" in found.line("state file")
+
+
+def test_nobody_there() -> None:
+    found = doctor("--service-url", f"http://127.0.0.1:{free_port()}")
+    assert found.code == 1
+    assert "refused" in found.line("service")
+    assert doctor("--try").code == 2
+    assert doctor("--service-fingerprint=nonsense").code == 2
+    assert doctor("--service-url", "nonsense://a").code == 2
+    words = ("--service-url=https://localhost:1", "--ca-file=/missing")
+    assert "--ca-file" in doctor(*words).said
+
+
+class Other(BaseHTTPRequestHandler):
+    """
+    Some other server.
+    """
+
+    def do_OPTIONS(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_another_server() -> None:
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.handle_request).start()
+        found = doctor("--service-url", f"http://127.0.0.1:{server.server_port}")
+    assert found.levels["service"] == "fail"
+    assert "status 404" in found.line("service")
+
+
+def test_a_service_that_saves_nothing(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with Daemon(state, ["--max-clusters=1"]) as daemon:
+        daemon.new_pin()
+        found = doctor("--service-url", daemon.url, "--try")
+    assert "status 507" in found.line("trial")
+
+
+def test_tls(tmp_path: Path) -> None:
+    authority = Authority("authority")
+    ca_file = authority.write(tmp_path / "ca.pem")
+    pem, port = tmp_path / "server.pem", free_port()
+    authority.issue_file(pem, "localhost")
+    listen = f"ssl:{port}:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
+    plain = free_port()
+    listens = [f"tcp:{plain}:interface=127.0.0.1", listen]
+    with Daemon(tmp_path / "state", port=plain, listen=listens):
+        url = f"--service-url=https://localhost:{port}"
+        good = doctor(url, "--ca-file", ca_file, "--try")
+        unknown = doctor(url, "--try")
+        other = doctor(f"--service-url=https://127.0.0.1:{port}", "--ca-file", ca_file)
+        key = good.line("certificate's key").split()[-1]
+        pinned = doctor(url, "--service-fingerprint", key, "--try")
+        wrong = doctor(url, "--service-fingerprint", f"sha256:{'0f' * 32}", "--try")
+    assert pinned.levels["certificate"] == pinned.levels["trial"] == "ok"
+    assert "--service-fingerprint" in wrong.line("certificate")
+    assert "trial" not in wrong.levels
+    assert good.levels["certificate"] == good.levels["trial"] == "ok"
+    assert "localhost" in good.line("certificate")
+    assert good.levels["certificate's end"] == "warn"
+    assert "sha256:" in good.line("certificate's key")
+    assert unknown.levels["certificate"] == "fail"
+    # What is not trusted is told no secret.
+    assert "trial" not in unknown.levels
+    assert "IP address mismatch" in other.line("certificate")
+
+
+def test_what_it_says_has_no_pin(daemon: Daemon) -> None:
+    pin = daemon.new_pin()
+    assert daemon.request("GET", f"{CLUSTERS}/{pin}").status == 200
+    assert pin not in doctor("--state-dir", daemon.state_dir).said

@@ -1,0 +1,67 @@
+"""
+Eight clients share keys while the daemon is killed: each key behaves as if there were
+one copy of it, and what was compared and set, read or deleted in some order.
+"""
+
+import secrets
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from tests.e2e.daemon import Daemon
+from tests.evidence.amounts import amount
+from tests.evidence.history import Histories, User
+from tests.evidence.linearizability import Outcome, linearizable
+from tests.logs import MARKER
+
+CLIENTS = 8
+KEYS = 10
+LENGTH = 50
+KILLS = 2
+HISTORIES = amount(ci=20, full=1000)
+
+
+def one_round(daemon: Daemon, random: Random) -> Histories:
+    """
+    Have clients do their operations, with some kills among them.
+    """
+    keys = [f"{MARKER}-{number}" for number in range(KEYS)]
+    histories = Histories(daemon, daemon.new_pin(), keys, LENGTH)
+    users = [
+        User(histories, number, Random(random.random())) for number in range(CLIENTS)
+    ]
+    threads = [threading.Thread(target=user.run, daemon=True) for user in users]
+    moments = sorted(random.sample(range(LENGTH, KEYS * LENGTH - LENGTH), KILLS))
+    for thread in threads:
+        thread.start()
+    for moment in reversed(moments):
+        while histories.left > moment:
+            time.sleep(0.0005)
+        daemon.kill()
+        daemon.start()
+    for thread in threads:
+        thread.join()
+    return histories
+
+
+def test_each_key_behaves_like_one_copy(tmp_path: Path) -> None:
+    seed = secrets.randbelow(10**6)
+    random = Random(seed)
+    outcomes: Counter[str] = Counter()
+    with Daemon(tmp_path / "state") as daemon:
+        for _ in range(HISTORIES // KEYS):
+            done = one_round(daemon, random)
+            assert not done.confused, f"a tag stands for two values, seed {seed}"
+            for key, history in done.histories.items():
+                assert len(history) == LENGTH
+                assert linearizable(history), f"{key}, seed {seed}: {history}"
+                outcomes.update(
+                    f"{one.kind.value}{' if' * bool(one.expected)}: {one.outcome.value}"
+                    for one in history
+                )
+    print(f"{HISTORIES} histories, seed {seed}: {dict(outcomes)}")
+    # All that can be told was told, and some clients were told nothing.
+    told = {outcome.rpartition(" ")[2] for outcome in outcomes}
+    assert told == {outcome.value for outcome in Outcome}

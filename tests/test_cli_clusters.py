@@ -1,0 +1,271 @@
+"""
+The command ``cvmpair`` with protected clusters, and with servers known by their keys.
+"""
+
+import json
+import re
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from attrs import define, field
+
+from cvmpair_agent.context.cluster import Role
+from tests.client.authority import Authority, fingerprint_of
+from tests.contexts.reading import PIN
+from tests.e2e.daemon import Daemon, environment, free_port
+from tests.logs import PINS
+from tests.test_cli import COMMAND, mode, read, run, status
+
+SCOPES = ("read", "write", "admin")
+TOKENS = {scope: f"{scope:x<8}.sesame{scope:_<37}" for scope in SCOPES}
+CLUSTER = {"pin": PIN, "creation_time": "2026-11-21T00:00:00Z", "tokens": TOKENS}
+FINGERPRINT = f"sha256:{'5' * 64}"
+
+
+@define
+class Service:
+    """
+    Always makes the same cluster.
+
+    :ivar asked: the bodies of the requests.
+    """
+
+    url: str
+    asked: list[bytes] = field(factory=list)
+
+
+@contextmanager
+def service(cluster: dict[str, object]) -> Iterator[Service]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.asked.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+            body = json.dumps(cluster).encode()
+            self.send_response(201)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        made = Service(f"http://127.0.0.1:{server.server_port}")
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_protected_cluster_for_people_and_for_programs() -> None:
+    with service(CLUSTER) as asked:
+        words = ("new", "--protected", "--service-url", asked.url)
+        lines, members = run(*words), run(*words, "--json")
+    assert lines.stdout.decode().splitlines() == [
+        f"pin: {PIN}",
+        *(f"{scope}_token: {token}" for scope, token in TOKENS.items()),
+    ]
+    assert json.loads(members.stdout) == CLUSTER
+    assert lines.stderr == members.stderr == b""
+    assert list(map(json.loads, asked.asked)) == [{"protected": True}] * 2
+
+
+def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> None:
+    with service(CLUSTER) as asked:
+        url = ("--service-url", asked.url)
+        done = run("new", *url)
+        assert all(token.encode() in done.stdout for token in TOKENS.values())
+        refused = run("context", "--new", "--role=master", *url)
+        words = ("--role=worker", "--output", tmp_path / "out")
+        assert run("context", "--new", *words, *url).returncode == 0
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"name one with --output" in refused.stderr
+    assert b"sesame" not in refused.stderr
+    assert asked.asked == [b""] * 3
+    assert json.loads((tmp_path / "out-cluster.json").read_text()) == CLUSTER
+
+
+def test_a_service_that_protects_none() -> None:
+    with service({**CLUSTER, "tokens": None}) as asked:
+        done = run("new", "--protected", "--service-url", asked.url)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"does not protect" in done.stderr
+    assert PIN.encode() not in done.stderr
+
+
+def test_contexts_of_a_new_protected_cluster(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    words = ("--role=both", "--format=ec2", "--output", place)
+    with service(CLUSTER) as asked:
+        new = run(
+            *("context", "--new", "--protected", "--service-url", asked.url, *words)
+        )
+    assert new.returncode == 0
+    kept = tmp_path / "out-cluster.json"
+    assert mode(kept) == 0o600
+    assert json.loads(kept.read_text()) == CLUSTER
+    assert f"all tokens are in {kept}" in new.stderr.decode()
+    assert b"goes over http://" in new.stderr
+    for secret in (PIN, *TOKENS.values()):
+        assert secret.encode() not in new.stdout + new.stderr
+    # They are lost to no other cluster.
+    assert status("context", "--new", f"--service-url={asked.url}", *words) == 2
+    assert json.loads(kept.read_text()) == CLUSTER
+    # Those of the file are the same, another time.
+    for role, scope in (Role.MASTER, "write"), (Role.WORKER, "read"):
+        cluster = read((tmp_path / f"out-{role.value}").read_bytes())
+        assert (cluster.pin, cluster.role, cluster.token) == (PIN, role, TOKENS[scope])
+        words = ("--role", role.value, "--service-url", asked.url)
+        again = run("context", "--cluster-file", kept, *words)
+        assert read(again.stdout) == cluster
+
+
+def test_a_cluster_file_from_standard_input() -> None:
+    given = json.dumps({**CLUSTER, "service_fingerprint": FINGERPRINT}).encode()
+    words = ("context", "--cluster-file=-", "--role=master")
+    cluster = read(run(*words, "--service-url=https://h", given=given).stdout)
+    assert (cluster.token, cluster.fingerprint) == (TOKENS["write"], FINGERPRINT)
+    other = f"sha256:{'6' * 64}"
+    named = ("--service-url=https://h", f"--service-fingerprint={other}")
+    assert read(run(*words, *named, given=given).stdout).fingerprint == other
+    # Whose machines could not do what they were told.
+    refused = run(*words, "--service-url=http://h", given=given)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"begins with https://" in refused.stderr
+    plain = run(*words, given=json.dumps({"pin": PIN}).encode())
+    assert read(plain.stdout).token is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"",
+        PIN.encode(),
+        b"[]",
+        b"{}",
+        b'{"pin": 1}',
+        b'{"pin": "sesame"}',
+        b'{"pin": "enico1qq0oey", "tokens": {"write": "sesame"}}',
+        b'{"pin": "enico1qq0oey", "tokens": ["sesame"]}',
+        b'{"pin": "enico1qq0oey", "service_fingerprint": "sesame"}',
+        b'{"pin": "enico1qq0oey", "service_fingerprint": 1}',
+        json.dumps({"pin": PIN, "tokens": {"read": TOKENS["read"]}}).encode(),
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_cluster_file(
+    given: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cluster.json"
+    file.write_bytes(given)
+    assert status("context", "--cluster-file", file, "--role=master") == 2
+    check_one_line(capfd)
+
+
+def check_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """
+    See to it that there is one line about what is wrong, without a secret.
+    """
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"cvmpair: [^\n]+\n", said.err)
+    assert PIN not in said.err
+    assert "sesame" not in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["new", "--service-url=http://h", f"--service-fingerprint={FINGERPRINT}"],
+        ["new", "--service-url=http://h", "--pin-server"],
+        ["new", "--service-url=https://h", "--service-fingerprint=sesame"],
+        ["context", "--role=master", f"--pin={PIN}", "--pin-server"],
+        ["context", "--role=master", f"--pin={PIN}", "--protected"],
+        [
+            *["context", "--role=master", "--new", "--protected"],
+            "--service-url=http://h",
+        ],
+        ["context", "--role=master", "--cluster-file=-", "--base=-"],
+        ["context", "--role=master", f"--pin={PIN}", "--cluster-file=-"],
+    ],
+)
+def test_words_that_do_not_go_together(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Nobody answers there.
+    assert status(*words) == 2
+    check_one_line(capfd)
+
+
+def test_a_server_that_is_pinned(tmp_path: Path) -> None:
+    authority = Authority("authority")
+    ca_file, pem = authority.write(tmp_path / "ca.pem"), tmp_path / "server.pem"
+    key = fingerprint_of(authority.issue_file(pem, "localhost"))
+    port = free_port()
+    endpoint = f"ssl:{port}:privateKey={pem}:interface=127.0.0.1"
+    trusting = ssl.create_default_context(cafile=ca_file)
+    with Daemon(tmp_path / "state", port=port, listen=[endpoint], tls=trusting):
+        url = ("--service-url", f"https://localhost:{port}")
+        made = run("new", *url, "--pin-server", "--ca-file", ca_file)
+        pin, line = made.stdout.decode().splitlines()
+        PINS.add(pin.removeprefix("pin: "))
+        assert line == f"service_fingerprint: {key}"
+        # Whoever knows the key needs no authority.
+        known = run("new", *url, "--json", "--service-fingerprint", key)
+        assert json.loads(known.stdout)["service_fingerprint"] == key
+        PINS.add(json.loads(known.stdout)["pin"])
+        other = run(
+            "new", *url, "--ca-file", ca_file, "--service-fingerprint", FINGERPRINT
+        )
+        assert (other.returncode, other.stdout) == (8, b"")
+        assert b"another key than the one that it is known by" in other.stderr
+        # Who does not trust it learns no fingerprint to trust it by.
+        untrusted = run("new", *url, "--pin-server")
+        assert (untrusted.returncode, untrusted.stdout) == (8, b"")
+        assert key.encode() not in untrusted.stderr
+        words = ("--role=worker", "--ca-file", ca_file, "--pin-server")
+        context = read(run("context", "--new", *url, *words).stdout)
+        PINS.add(context.pin)
+        assert context.fingerprint == key
+
+
+def command_line(process: subprocess.Popen[bytes]) -> bytes:
+    """
+    Return the command line of a process, as others see it.
+    """
+    place = Path(f"/proc/{process.pid}/cmdline")
+    # At first it is that of this process.
+    while b"\0context\0" not in (seen := place.read_bytes()):
+        time.sleep(0.01)
+    return seen
+
+
+def test_other_users_see_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.json"
+    file.write_text(json.dumps(CLUSTER))
+    recommended = ["--cluster-file", str(file)]
+    for words, shown in (recommended, False), (["--pin", PIN], True):
+        line = [*COMMAND, "context", *words, "--role=master", "--base=-"]
+        with subprocess.Popen(
+            line,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+        ) as process:
+            seen = command_line(process)
+            out, _ = process.communicate(b"")
+        assert read(out).pin == PIN
+        assert (PIN.encode() in seen) is shown
+        assert b"sesame" not in seen

@@ -1,0 +1,3 @@
+"""
+What is needed to make releases; nothing of it is shipped.
+"""
