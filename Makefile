@@ -69,7 +69,7 @@ fuzz: .venv/installed-test
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \
-	    genisoimage dosfstools mtools systemd python3 groff iproute2
+	    genisoimage dosfstools mtools systemd python3 groff-base iproute2
 	@tools/fetch-cloud-init .venv/cloud-init
 	@tools/need-browser $(BIN)/playwright
 

@@ -33,7 +33,7 @@ RETRY_AFTER: Final = 60.0
 """The seconds that a client is told to wait while nothing can be saved."""
 
 FIRST_DELAY: Final = 1.0
-LONGEST_DELAY: Final = 60.0
+LONGEST_DELAY: Final = 4.0
 """The seconds between two tries to save again: twice as many each time, up to this."""
 
 
