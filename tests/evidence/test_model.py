@@ -17,7 +17,8 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cvmpair.core.packing import pack
+from cvmpair.core.model import Limits
+from cvmpair.core.packing import is_tombstone, pack
 from cvmpair.core.watchers import Watchers
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.snapshotting import Snapshotting
@@ -64,7 +65,7 @@ class Life(Durability):
         self.clock = self.clocks.run
         self.open_questions = 0
         self.waiters.clear()
-        self.book = make_book()
+        self.book = make_book(Limits(tombstones=3))
         self.watchers = Watchers(clock=self.clock, limit=1000)
         self.timeline = NotedTimeline(self.clocks)
         self.snapshotting = Snapshotting(
@@ -95,8 +96,8 @@ class Life(Durability):
             lifetime=LIFETIME,
             changed=self.has_changed,
         )
-        durable = self.backing.durable
-        self.book.load((pin, pack(cluster)) for pin, cluster in durable.items())
+        durable = {pin: pack(one) for pin, one in self.backing.durable.items()}
+        self.book.load([*durable.items(), *self.backing.ended.items()])
         self.book.begin_run(self.backing.version_found)
         if self.backing.mark_found is not None:
             self.timeline.resume(self.backing.mark_found)
@@ -145,7 +146,8 @@ class Life(Durability):
     @invariant()
     def nothing_lives_on(self) -> None:
         for pin in self.pins:
-            if self.book.packed(pin) is not None:
+            packed = self.book.packed(pin)
+            if packed is not None and not is_tombstone(packed):
                 # Deadlines are kept by whole seconds.
                 assert self.book_time() <= self.births[pin] + LIFETIME + 1.001, "late"
 
