@@ -17,7 +17,8 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cvmpair.core.packing import pack
+from cvmpair.core.packing import ending_of, is_tombstone, pack
+from cvmpair.core.tombstones import KEPT
 from cvmpair.core.watchers import Watchers
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.snapshotting import Snapshotting
@@ -96,7 +97,8 @@ class Life(Durability):
             changed=self.has_changed,
         )
         durable = self.backing.durable
-        self.book.load((pin, pack(cluster)) for pin, cluster in durable.items())
+        packed = {pin: pack(cluster) for pin, cluster in durable.items()}
+        self.book.load({**packed, **self.backing.ended}.items())
         self.book.begin_run(self.backing.version_found)
         if self.backing.mark_found is not None:
             self.timeline.resume(self.backing.mark_found)
@@ -145,7 +147,8 @@ class Life(Durability):
     @invariant()
     def nothing_lives_on(self) -> None:
         for pin in self.pins:
-            if self.book.packed(pin) is not None:
+            packed = self.book.packed(pin)
+            if packed is not None and not is_tombstone(packed):
                 # Deadlines are kept by whole seconds.
                 assert self.book_time() <= self.births[pin] + LIFETIME + 1.001, "late"
 
@@ -199,12 +202,16 @@ class Life(Durability):
         away = self.clocks.true() + down + self.ahead - mark.book
         # Time that has passed is not known either if it was set back by more.
         self.ahead += max(step, -away)
-        before = dict(self.backing.durable)
+        before, ended = dict(self.backing.durable), dict(self.backing.ended)
         self.clocks.boot(down)
         self.begin()
         for pin, cluster in before.items():
             if pin not in self.expired:
                 assert self.book.cluster(pin) == cluster
+        for pin, tombstone in ended.items():
+            if self.book.packed(pin) != tombstone:
+                over = ending_of(tombstone).ended + KEPT
+                assert over <= self.timeline.now(), "an ending is forgotten"
 
     def teardown(self) -> None:
         self.timekeeping.stop()
