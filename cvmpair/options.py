@@ -193,6 +193,13 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         whole_number(1, 100_000_000),
     ),
     (
+        "max-tombstones",
+        "100000",
+        "How many clusters that have ended are remembered, for 7 days each, to tell "
+        "who still asks for them what happened; 0 remembers none.",
+        whole_number(0, 10_000_000),
+    ),
+    (
         "max-keys",
         "64",
         "How many keys one cluster may have.",
@@ -361,7 +368,9 @@ class Options(usage.Options):
             max_waiters=values["max-waiters"],
             json_log=values["log-format"] == "json",
             limits=Limits(
-                clusters=values["max-clusters"], keys_per_cluster=values["max-keys"]
+                clusters=values["max-clusters"],
+                keys_per_cluster=values["max-keys"],
+                tombstones=values["max-tombstones"],
             ),
             request_limits=RequestLimits(
                 body_size=values["max-body-size"],

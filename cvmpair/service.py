@@ -234,6 +234,11 @@ class PairingDaemon(Service):
         book, watchers, timeline = self._book, self._watchers, self._timeline
         show = self._metrics.gauge
         show("clusters", "Clusters that there are.", lambda: len(book))
+        show(
+            "tombstones",
+            "Clusters that have ended and are remembered.",
+            lambda: book.tombstones,
+        )
         show("waiters", "Requests that wait.", lambda: len(watchers))
         show(
             "waiters_refused",

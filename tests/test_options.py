@@ -36,6 +36,7 @@ BAD = [
         (name, word)
         for name in (
             "max-guesses",
+            "max-tombstones",
             "max-creations",
             "max-connections",
             "max-waiters-per-address",
@@ -120,6 +121,7 @@ def test_every_option() -> None:
         "--snapshot-interval=2.5s",
         "--pin-lifetime=2d",
         "--max-clusters=7",
+        "--max-tombstones=14",
         "--max-keys=8",
         "--max-wait=2m",
         "--max-waiters=9",
@@ -141,7 +143,7 @@ def test_every_option() -> None:
         pin_lifetime=172800.0,
         max_wait=120.0,
         max_waiters=9,
-        limits=Limits(clusters=7, keys_per_cluster=8),
+        limits=Limits(clusters=7, keys_per_cluster=8, tombstones=14),
         request_limits=RequestLimits(
             body_size=1000, header_timeout=0.5, body_timeout=60.0
         ),

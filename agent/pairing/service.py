@@ -4,6 +4,7 @@ What is asked of the service, and the keys that machines agree on.
 
 from typing import Final, Protocol
 
+from cvmpair.core.errors import ClusterGone
 from cvmpair_agent.errors import PinGone
 
 MASTER_IP: Final = "master_ip"
@@ -24,6 +25,8 @@ class Service(Protocol):
     async def has_cluster(self, pin: str) -> bool:
         """
         Say whether a cluster has this PIN.
+
+        :raises ClusterGone: if it had it, and the service says what happened.
         """
 
     async def key(self, pin: str, name: str, wait: int = 0) -> str:
@@ -43,8 +46,13 @@ async def check_pin(service: Service, pin: str) -> None:
 
     :raises PinGone: if it does not.
     """
-    if not await service.has_cluster(pin):
-        raise PinGone(
-            "The service does not know the PIN: it has expired, was deleted, or has a "
-            "typing error. Create a new one and start the machines with it."
-        )
+    try:
+        if await service.has_cluster(pin):
+            return
+        what = ": it has a typing error, or ended long ago"
+    except ClusterGone as gone:
+        what = f" any more: it {gone.words}"
+    raise PinGone(
+        f"The service does not know the PIN{what}. Create a new one and start the "
+        "machines with it."
+    )

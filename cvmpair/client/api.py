@@ -6,6 +6,7 @@ It works with the original service too, so it asks for nothing that that one lac
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -20,7 +21,13 @@ from twisted.web.iweb import IResponse
 from cvmpair.client.answers import Answer, read_answer
 from cvmpair.client.errors import NoAnswer, Refused, WaitedInVain
 from cvmpair.client.failures import no_answer
-from cvmpair.core.errors import ClusterNotFound, KeyExists, KeyNotFound
+from cvmpair.core.errors import (
+    REASONS,
+    ClusterGone,
+    ClusterNotFound,
+    KeyExists,
+    KeyNotFound,
+)
 from cvmpair.core.names import is_pin, is_token, key_name
 
 JSON: Final = "application/json"
@@ -144,12 +151,16 @@ class PairingClient:
         Say whether a cluster has this PIN.
 
         "No" is final, so it takes an answer that only a pairing service gives.
+
+        :raises ClusterGone: if it had it, and the service says what happened.
         """
         answer = await self._ask("GET", _cluster(pin), JSON)
         answer.expect(HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
         if answer.status != HTTPStatus.OK:
             if answer.media_type not in {JSON, PROBLEM}:
                 raise answer.not_ours()
+            if answer.status == HTTPStatus.GONE:
+                _check_ending(answer)
             return False
         if answer.members().get("pin") != pin:
             raise answer.not_ours()
@@ -246,6 +257,18 @@ def _cluster(pin: str) -> str:
     if not is_pin(pin):
         raise ValueError("A PIN has 12 lower-case letters and digits.")
     return f"/{pin}"
+
+
+def _check_ending(answer: Answer) -> None:
+    members = answer.members()
+    try:
+        reason = REASONS[REASONS.index(members["reason"])]
+        gone = ClusterGone(reason, datetime.fromisoformat(members["ended"]).timestamp())
+        str(gone)
+    # What is no such answer fails in many ways; that it is gone is said by the status.
+    except Exception:
+        return
+    raise gone
 
 
 def _timed_out(_failed: Answer | Failure, timeout: float) -> Answer:

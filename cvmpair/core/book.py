@@ -5,16 +5,19 @@ Reads are served from here and from nowhere else. Every change gets a version
 and is noted in the journal, from which the backing learns what to write.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from cvmpair.core.batch import Batch
 from cvmpair.core.deadlines import Deadlines
 from cvmpair.core.errors import (
     ClusterNotFound,
     KeyExists,
     KeyNotFound,
+    PairingError,
+    Reason,
     TooManyClusters,
     TooManyKeys,
 )
@@ -25,11 +28,14 @@ from cvmpair.core.packing import (
     count_keys,
     deadline_of,
     find_key,
+    is_tombstone,
     pack,
+    pack_tombstone,
     unpack,
     version_of,
     with_key,
 )
+from cvmpair.core.tombstones import Tombstones, gone
 
 RUN_LENGTH: Final = 10**9
 """
@@ -48,33 +54,6 @@ backing so long that others had to wait for seconds until their changes are dura
 """
 
 
-@frozen(kw_only=True)
-class Batch:
-    """
-    What changed since the batch before.
-
-    :ivar version: the last version that is in it.
-    :ivar clusters: each changed cluster as it is now, packed, by PIN; ``None`` where
-        it is gone.
-    :ivar journal: for each of these PINs, the version that must be durable before
-        anything about it may be said; 0 if none must.
-    """
-
-    version: int
-    clusters: Mapping[str, Packed | None]
-    journal: Mapping[str, int]
-
-    def followed_by(self, later: "Batch") -> "Batch":
-        """
-        Return both as one.
-        """
-        return Batch(
-            version=later.version,
-            clusters={**self.clusters, **later.clusters},
-            journal={**self.journal, **later.journal},
-        )
-
-
 class ClusterBook:
     """
     The in-memory state, without I/O and without a clock.
@@ -87,13 +66,22 @@ class ClusterBook:
         self._draw_pin = draw_pin
         self._clusters: dict[str, Packed] = {}
         self._deadlines = Deadlines()
+        self._tombstones = Tombstones(limits.tombstones)
         self._journal: dict[str, int] = {}
-        # What else the journal would have to say, 0 for each.
+        # What else the journal would have to say, 0 for each: who has expired or is
+        # forgotten.
         self._expired: dict[str, int] = {}
         self._version = 0
 
     def __len__(self) -> int:
         return len(self._clusters)
+
+    @property
+    def tombstones(self) -> int:
+        """
+        How many clusters that have ended are remembered.
+        """
+        return len(self._tombstones)
 
     @property
     def version(self) -> int:
@@ -102,16 +90,22 @@ class ClusterBook:
         """
         return self._version
 
-    def load(self, clusters: Iterable[tuple[str, Packed]]) -> None:
+    def load(self, records: Iterable[tuple[str, Packed]]) -> None:
         """
         Take over what the backing holds, once, before :meth:`begin_run`.
 
-        :param clusters: each PIN with its cluster.
+        :param records: each PIN with its cluster or its tombstone.
         """
         # Two passes over a million take less time than one that does both.
-        self._clusters.update(clusters)
+        self._clusters.update(records)
+        ended = []
         for pin, packed in self._clusters.items():
-            self._deadlines.add(pin, deadline_of(packed))
+            if is_tombstone(packed):
+                ended.append(pin)
+            else:
+                self._deadlines.add(pin, deadline_of(packed))
+        tombstones = [(pin, self._clusters.pop(pin)) for pin in ended]
+        self._note_forgotten(self._tombstones.load(tombstones))
 
     def begin_run(self, version: int) -> None:
         """
@@ -137,7 +131,7 @@ class ClusterBook:
                 self._limits.clusters, retry_after=max(1.0, (due or now) - now)
             )
         pin = self._draw_pin()
-        while pin in self._clusters:
+        while self.packed(pin) is not None:
             pin = self._draw_pin()
         cluster = Cluster(
             pin=pin,
@@ -153,15 +147,17 @@ class ClusterBook:
         """
         Return the cluster of that PIN.
 
+        :raises ClusterGone: if it has ended, here and below.
         :raises ClusterNotFound: if there is none.
         """
         return unpack(pin, self._packed(pin))
 
     def packed(self, pin: str) -> Packed | None:
         """
-        Return the cluster of that PIN as it is kept, if there is one.
+        Return what is kept under that PIN, if there is anything: the cluster, or its
+        tombstone.
         """
-        return self._clusters.get(pin)
+        return self._clusters.get(pin) or self._tombstones.get(pin)
 
     def key(self, pin: str, name: str) -> Key:
         """
@@ -175,7 +171,7 @@ class ClusterBook:
             raise KeyNotFound
         return key
 
-    def delete(self, pin: str, condition: Condition = ANY_STATE) -> None:
+    def delete(self, pin: str, now: float, condition: Condition = ANY_STATE) -> None:
         """
         Delete a cluster with all its keys.
 
@@ -184,9 +180,9 @@ class ClusterBook:
         """
         cluster = self.cluster(pin)
         condition.check(cluster.version)
-        del self._clusters[pin]
         self._deadlines.discard(pin, cluster.deadline)
-        self._journal[pin] = self._next_version()
+        self._journal[pin] = version = self._next_version()
+        self._bury(pin, "deleted", now, version)
 
     def add_key(
         self, pin: str, name: str, value: str, condition: Condition = ANY_STATE
@@ -287,20 +283,24 @@ class ClusterBook:
         """
         Return when :meth:`expire` has something to do next, in book time.
         """
-        return self._deadlines.next()
+        due, over = self._deadlines.next(), self._tombstones.next()
+        return over if due is None or (over is not None and over < due) else due
 
     def expire(self, now: float, at_most: int) -> list[str]:
         """
-        Remove clusters whose time is over, and return their PINs.
+        End the clusters whose time is over, and return their PINs; and forget those
+        whose tombstones have been kept long enough.
 
-        :param at_most: how many at most; call again for the rest.
+        :param at_most: how many at most, of both; call again for the rest.
         """
         due = self._deadlines.pop_due(now, at_most)
         for pin in due:
-            del self._clusters[pin]
+            packed = self._clusters[pin]
             # Nobody has to wait until this is durable: after a crash the deadline
             # would say the same.
             (self._journal if pin in self._journal else self._expired)[pin] = 0
+            self._bury(pin, "expired", deadline_of(packed), version_of(packed))
+        self._note_forgotten(self._tombstones.pop_over(now, at_most))
         return due
 
     def pending(self, pin: str) -> int | None:
@@ -345,14 +345,29 @@ class ClusterBook:
         journal.update(self._expired.popitem() for _ in range(some))
         if not self._expired:
             self._expired = {}  # a dictionary never becomes smaller
-        clusters = {pin: self._clusters.get(pin) for pin in journal}
+        clusters = {pin: self.packed(pin) for pin in journal}
         return Batch(version=self._version, clusters=clusters, journal=journal)
 
     def _packed(self, pin: str) -> Packed:
         try:
             return self._clusters[pin]
         except KeyError:
-            raise ClusterNotFound from None
+            raise self._missing(pin) from None
+
+    def _missing(self, pin: str) -> PairingError:
+        tombstone = self._tombstones.get(pin)
+        return ClusterNotFound() if tombstone is None else gone(tombstone)
+
+    def _bury(self, pin: str, reason: Reason, ended: float, version: int) -> None:
+        del self._clusters[pin]
+        tombstone = pack_tombstone(reason, ended, version)
+        self._note_forgotten(self._tombstones.add(pin, tombstone))
+
+    def _note_forgotten(self, pins: Iterable[str]) -> None:
+        for pin in pins:
+            # That it was deleted must be durable before it is unknown.
+            if pin not in self._journal:
+                self._expired[pin] = 0
 
     def _next_version(self) -> int:
         self._version += 1
@@ -360,7 +375,7 @@ class ClusterBook:
 
     def _put(self, cluster: Cluster) -> Cluster:
         self._clusters[cluster.pin] = pack(cluster)
-        # The PIN may be that of one that has expired.
+        # The PIN may be that of one that is forgotten.
         self._expired.pop(cluster.pin, None)
         self._journal[cluster.pin] = cluster.version
         return cluster

@@ -7,7 +7,14 @@ decided in ``web/problems.py`` alone.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal, get_args
+
+from cvmpair.core.timeline import rfc3339
+
+Reason = Literal["expired", "deleted"]
+"""Why a cluster is there no more."""
+
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
 
 class PairingError(Exception):
@@ -18,14 +25,43 @@ class PairingError(Exception):
 
 class ClusterNotFound(PairingError):
     """
-    No cluster has this PIN.
+    No cluster has this PIN, or had it of late.
     """
 
     def __init__(self) -> None:
         super().__init__(
-            "No cluster has this PIN: it was never created, was deleted, or has "
-            "expired. Check it for a typing error, or create a new one."
+            "No cluster has this PIN, nor had one in the last days. Check it for a "
+            "typing error, or create a new one."
         )
+
+
+class ClusterGone(PairingError):
+    """
+    There was a cluster of this PIN, but it has expired or was deleted.
+    """
+
+    def __init__(self, reason: Reason, ended: float) -> None:
+        """
+        :param ended: when, in seconds: of book time if the book says so, since the
+            epoch if a store does.
+        """
+        super().__init__(reason, ended)
+        self.reason = reason
+        self.ended = ended
+
+    def __str__(self) -> str:
+        return (
+            f"The cluster of this PIN {self.words}. It does not come back: create a "
+            "new one."
+        )
+
+    @property
+    def words(self) -> str:
+        """
+        What happened, and when, as part of a sentence.
+        """
+        what = "expired" if self.reason == "expired" else "was deleted"
+        return f"{what} at {rfc3339(self.ended, 'seconds')}"
 
 
 class KeyNotFound(PairingError):

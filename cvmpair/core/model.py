@@ -11,10 +11,7 @@ from typing import Literal
 from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of
 
-from cvmpair.core.errors import ConditionFailed
-
-Reason = Literal["expired", "deleted"]
-"""Why a cluster is there no more."""
+from cvmpair.core.errors import ConditionFailed, Reason
 
 Scope = Literal["read", "write", "admin"]
 """What a token allows; each of them allows what those before it do."""
@@ -124,6 +121,7 @@ class Limits:
 
     clusters: int = field(default=1_000_000, validator=[instance_of(int), ge(1)])
     keys_per_cluster: int = field(default=64, validator=[instance_of(int), ge(1)])
+    tombstones: int = field(default=100_000, validator=[instance_of(int), ge(0)])
 
 
 @frozen(kw_only=True)

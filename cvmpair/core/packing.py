@@ -19,7 +19,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cvmpair.core.model import Cluster, Ending, Key, Reason, Scope, Token
+from cvmpair.core.errors import Reason
+from cvmpair.core.model import Cluster, Ending, Key, Scope, Token
 
 Packed = str
 """

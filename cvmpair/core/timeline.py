@@ -10,6 +10,7 @@ knows how much time passed meanwhile.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from attrs import frozen
@@ -26,6 +27,17 @@ class ClockMark:
 
     book: float
     wall: float
+
+
+def rfc3339(seconds: float, precision: str = "microseconds") -> str:
+    """
+    Return a time as RFC 3339 has it, in UTC.
+
+    :param seconds: since the epoch.
+    :param precision: the unit of its last digit.
+    """
+    time = datetime.fromtimestamp(seconds, UTC)
+    return time.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 class Timeline:

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from cvmpair.core.clients import Client
 from cvmpair.core.errors import Stopping, TooManyWaiters
-from cvmpair.core.packing import Packed, find_key, version_of
+from cvmpair.core.packing import Packed, find_key, is_tombstone, version_of
 from cvmpair.core.quota import Tally
 from cvmpair.core.wheel import Wheel
 
@@ -48,7 +48,7 @@ class Question:
 
         That there is no such key is news to those who knew a version of it.
         """
-        if packed is None:
+        if packed is None or is_tombstone(packed):
             return True
         if self.name is None:
             version = version_of(packed)
@@ -67,7 +67,8 @@ class Waiter(Protocol):
 
     def told(self, packed: Packed | None) -> None:
         """
-        Take the news: the cluster as it is, or ``None`` if it is gone.
+        Take the news: the cluster as it is, or its tombstone, or ``None`` if not even
+        that is there.
         """
 
     def timed_out(self) -> None:
@@ -184,7 +185,7 @@ class Watchers:
         """
         Tell those who wait what has become durable.
 
-        :param clusters: each cluster that changed, by PIN; ``None`` where it is gone.
+        :param clusters: by PIN, what :meth:`Waiter.told` takes.
         """
         for pin in self._groups.keys() & clusters.keys():
             packed = clusters[pin]

@@ -2,6 +2,7 @@
 Expiry: one timer, to the next deadline of all.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -59,7 +60,7 @@ class Expiry:
         Remove all that is due, at once, and return how many; for the start, when
         nobody waits yet.
         """
-        pins = self.book.expire(self.timeline.now(), at_most=len(self.book))
+        pins = self.book.expire(self.timeline.now(), at_most=sys.maxsize)
         if pins:
             self._log.info("expired clusters={count} (while down)", count=len(pins))
             self.expired(pins)

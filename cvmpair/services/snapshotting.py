@@ -23,7 +23,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from cvmpair.core.backoff import exponential
-from cvmpair.core.book import Batch, ClusterBook
+from cvmpair.core.batch import Batch
+from cvmpair.core.book import ClusterBook
 from cvmpair.core.errors import StoreUnavailable
 from cvmpair.core.packing import Packed
 from cvmpair.core.polling import Budget, NotYet, poll
@@ -77,8 +78,8 @@ class Snapshotting:
 
     :ivar interval: the seconds between two flushes, or ``None`` to flush at once.
     :ivar in_thread: runs a blocking call without blocking the reactor.
-    :ivar tell: is called with each state that may be shown, in their order: the
-        clusters that changed, by PIN, and ``None`` where one is gone.
+    :ivar tell: is called with each state that may be shown, in their order: what is
+        kept under each PIN of which something changed, ``None`` where nothing is.
     :ivar measured: is called after each flush, with the seconds that it took and how
         many clusters were in it.
     """
@@ -163,7 +164,7 @@ class Snapshotting:
 
         That may be told before it is durable: it follows from the time alone.
         """
-        self.tell(dict.fromkeys(pins))
+        self.tell({pin: self.book.packed(pin) for pin in pins})
         self._flush_soon()
 
     def _flush_soon(self) -> None:

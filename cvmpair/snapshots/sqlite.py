@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from cvmpair.core.book import Batch
+from cvmpair.core.batch import Batch
 from cvmpair.core.codec import FORMAT
 from cvmpair.core.packing import Packed
 from cvmpair.core.pseudonym import new_pseudonym_key

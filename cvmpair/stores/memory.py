@@ -10,11 +10,17 @@ from attrs import define
 
 from cvmpair.core.access import WITHOUT_TOKEN, Access
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.errors import PairingError, StoreUnavailable
+from cvmpair.core.errors import (
+    ClusterGone,
+    ClusterNotFound,
+    PairingError,
+    StoreUnavailable,
+)
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Scope, Token
-from cvmpair.core.packing import Packed
+from cvmpair.core.packing import Packed, is_tombstone
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.tokens import SCOPES, issue, with_token, without_token
+from cvmpair.core.tombstones import gone
 from cvmpair.stores.protocol import Durability
 
 T = TypeVar("T")
@@ -65,7 +71,8 @@ class MemoryStore:
         condition: Condition = ANY_STATE,
         access: Access = WITHOUT_TOKEN,
     ) -> None:
-        await self._change(pin, access, lambda: self.book.delete(pin, condition))
+        now = self.timeline.now()
+        await self._change(pin, access, lambda: self.book.delete(pin, now, condition))
 
     async def key(self, pin: str, name: str) -> Key:
         return await self._answer(pin, WITHOUT_TOKEN, lambda: self.book.key(pin, name))
@@ -99,7 +106,7 @@ class MemoryStore:
             self.check_access(self.book.packed(pin), WITHOUT_TOKEN)
             answer = self.book.add_key(pin, name, value)
         except PairingError as error:
-            answer = error
+            answer = self._told(error)
         else:
             self.changed(pin)
         self.durability.when_settled(pin, lambda error: tell(error or answer))
@@ -165,6 +172,13 @@ class MemoryStore:
     def wall_time(self, book_time: float) -> float:
         return self.timeline.to_wall(book_time)
 
+    def live(self, packed: Packed | None) -> Packed:
+        if packed is None:
+            raise ClusterNotFound
+        if is_tombstone(packed):
+            raise self._told(gone(packed))
+        return packed
+
     async def _create(self, now: float, tokens: tuple[Token, ...] | None) -> Cluster:
         self.durability.check_writable()
         cluster = self.book.create(now, self.lifetime, tokens)
@@ -188,8 +202,13 @@ class MemoryStore:
             # Of the state that is then read or changed: nothing comes in between.
             self.check_access(self.book.packed(pin), access)
             answer = ask()
-        except PairingError:
+        except PairingError as error:
             await self.durability.settled(pin)
-            raise
+            raise self._told(error) from None
         await self.durability.settled(pin)
         return answer
+
+    def _told(self, error: PairingError) -> PairingError:
+        if isinstance(error, ClusterGone):
+            return ClusterGone(error.reason, self.wall_time(error.ended))
+        return error

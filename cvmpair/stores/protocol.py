@@ -18,7 +18,8 @@ class ClusterStore(Protocol):
     A method returns, or raises one of :mod:`cvmpair.core.errors`, only when what
     it says is durable. Names and values that come in are legal already.
     Every method may raise :class:`~cvmpair.core.errors.StoreUnavailable`, and
-    those that take a PIN :class:`~cvmpair.core.errors.ClusterNotFound`.
+    those that take a PIN :class:`~cvmpair.core.errors.ClusterNotFound` and
+    :class:`~cvmpair.core.errors.ClusterGone`.
 
     What a protected cluster demands is checked of the very state that is read or
     changed: the errors of :meth:`check_access` may come as well. A method that is not
@@ -51,7 +52,8 @@ class ClusterStore(Protocol):
 
     def packed(self, pin: str) -> Packed | None:
         """
-        Return a cluster as it is now, durable or not; ``None`` if there is none.
+        Return a cluster as it is now, durable or not, or its tombstone; ``None`` if
+        there is neither.
         """
 
     def check_access(self, packed: Packed | None, access: Access) -> None:
@@ -176,6 +178,11 @@ class ClusterStore(Protocol):
         :raises NotProtected: if the cluster has no tokens.
         :raises TokenNotFound: if it has none of that id.
         :raises ConditionFailed: if ``condition`` does not hold for the cluster.
+        """
+
+    def live(self, packed: Packed | None) -> Packed:
+        """
+        Return what :meth:`packed` returned, if that is a cluster.
         """
 
     def wall_time(self, book_time: float) -> float:

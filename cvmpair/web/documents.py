@@ -20,9 +20,9 @@ from twisted.web.template import (
 )
 
 from cvmpair.core.model import Scope
+from cvmpair.core.timeline import rfc3339
 from cvmpair.core.tokens import SCOPES
 from cvmpair.web.problems import PROBLEM_TYPES
-from cvmpair.web.rendering import rfc3339
 from cvmpair.web.security import security_headers
 from cvmpair.web.static import read_asset
 

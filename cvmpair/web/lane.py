@@ -20,6 +20,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     KeyNotFound,
     PairingError,
@@ -212,9 +213,10 @@ class LaneChannel(PairingChannel):
         fields, name = request.fields, request.name or ""
         try:
             if not fields.wait:
-                return answer_key(packed, name, fields.media_type, fields.condition)
+                live = waiting.store.live(packed)
+                return answer_key(live, name, fields.media_type, fields.condition)
             response = waiting.answer_once(_reading(request, name), packed)
-        except (ClusterNotFound, KeyNotFound) as error:
+        except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
             response = self._refusal(error, KEY, request)
         except Exception as error:
             return self._refusal(error, KEY, request)

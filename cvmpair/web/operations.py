@@ -36,6 +36,7 @@ EVERYWHERE: Final[Problems] = (
 
 _IN_A_CLUSTER: Final[Problems] = (
     domain.ClusterNotFound,
+    domain.ClusterGone,
     domain.TokenMalformed,
     domain.TokenNeeded,
     domain.TokenInsufficient,

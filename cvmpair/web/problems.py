@@ -15,6 +15,7 @@ from twisted.web.iweb import IRequest
 from werkzeug import exceptions as routing
 
 from cvmpair.core import errors as domain
+from cvmpair.core.timeline import rfc3339
 from cvmpair.web import errors as http
 from cvmpair.web.authorization import challenge
 from cvmpair.web.negotiation import JSON, PROBLEM, TEXT, accept_header, choose
@@ -100,8 +101,8 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         404,
         "no-such-cluster",
         "No such cluster",
-        "Check the PIN for a typing error. If it has expired or was deleted, create a "
-        "new one: it does not come back.",
+        "Check the PIN for a typing error, or create a new one. What ended more than "
+        "7 days ago, or before very many others, is not known any more.",
     ),
     domain.KeyNotFound: ProblemType(
         404,
@@ -150,6 +151,13 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "The cluster is not protected",
         "Whoever knows its PIN may do everything, and that stays so. Create another "
         'one with ``{"protected": true}``.',
+    ),
+    domain.ClusterGone: ProblemType(
+        410,
+        "cluster-gone",
+        "The cluster has ended",
+        "The members ``reason`` and ``ended`` say whether it has ``expired`` or was "
+        "``deleted``, and when. It does not come back: create a new one.",
     ),
     domain.ConditionFailed: ProblemType(
         412,
@@ -276,6 +284,9 @@ def problem(error: Exception, accept: str) -> Response:
             members["errors"] = fields
         if isinstance(error, _LIMITED):
             members["limit"] = error.limit
+        if isinstance(error, domain.ClusterGone):
+            members["reason"] = error.reason
+            members["ended"] = rfc3339(error.ended)
         text = json.dumps(members)
     body = text.encode()
     headers: dict[str | bytes, str | bytes] = {

@@ -9,7 +9,7 @@ from typing import Protocol
 from attrs import frozen
 from klein import Response
 
-from cvmpair.core.errors import ClusterNotFound, KeyNotFound
+from cvmpair.core.errors import KeyNotFound
 from cvmpair.core.model import Cluster, Condition
 from cvmpair.core.packing import Packed, find_key, unpack
 from cvmpair.core.watchers import Question
@@ -33,11 +33,10 @@ class Reading(Protocol):
         What the client demands, or knows already.
         """
 
-    def answer(self, packed: Packed | None) -> Response:
+    def answer(self, packed: Packed) -> Response:
         """
-        Return the answer, from the cluster or from ``None`` if there is none.
+        Return the answer, from the cluster.
 
-        :raises ClusterNotFound: if there is none.
         :raises KeyNotFound: if it has no such key.
         :raises ConditionFailed: if ``If-Match`` does not hold.
         """
@@ -60,20 +59,18 @@ class KeyReading:
             pin=self.pin, name=self.name, known=_known_versions(self.condition)
         )
 
-    def answer(self, packed: Packed | None) -> Response:
+    def answer(self, packed: Packed) -> Response:
         return answer_key(packed, self.name, self.media_type, self.condition)
 
 
 def answer_key(
-    packed: Packed | None, name: str, media_type: str, condition: Condition
+    packed: Packed, name: str, media_type: str, condition: Condition
 ) -> Response:
     """
-    Return the answer to a GET of one key, from the cluster or from ``None``.
+    Return the answer to a GET of one key, from the cluster.
 
     :raises: the errors of :meth:`Reading.answer`.
     """
-    if packed is None:
-        raise ClusterNotFound
     key = find_key(packed, name)
     if key is None:
         raise KeyNotFound
@@ -96,9 +93,7 @@ class ClusterReading:
     def question(self) -> Question:
         return Question(pin=self.pin, known=_known_versions(self.condition))
 
-    def answer(self, packed: Packed | None) -> Response:
-        if packed is None:
-            raise ClusterNotFound
+    def answer(self, packed: Packed) -> Response:
         cluster = unpack(self.pin, packed)
         return if_changed(self.condition, cluster.version, self.render(cluster))
 

@@ -3,29 +3,18 @@ Values as answers.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from json import JSONEncoder
 
 from klein import Response
 
 from cvmpair.core.errors import NotProtected
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Scope, Token
+from cvmpair.core.timeline import rfc3339
 from cvmpair.web.negotiation import JSON, TEXT
 from cvmpair.web.preconditions import etag
 
 # Without spaces, like the original: somebody reads it with sed.
 encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def rfc3339(seconds: float, precision: str = "microseconds") -> str:
-    """
-    Return a time as RFC 3339 has it, in UTC.
-
-    :param seconds: since the epoch.
-    :param precision: the unit of its last digit.
-    """
-    time = datetime.fromtimestamp(seconds, UTC)
-    return time.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def render_cluster(

@@ -5,6 +5,7 @@ in a header.
 
 from typing import Any, Final
 
+from cvmpair.core.errors import REASONS
 from cvmpair.core.names import (
     MAX_KEY_NAME_LENGTH,
     MAX_VALUE_BYTES,
@@ -114,6 +115,11 @@ SCHEMAS: Final[Part] = {
             "type": ["integer", "string"],
             "description": "What the limit is, or for 429 its name.",
         },
+        reason={
+            "enum": list(REASONS),
+            "description": "What happened to a cluster that has ended.",
+        },
+        ended=_TIME | {"description": "When that was."},
     ),
     "ProblemLine": {"type": "string", "description": "The detail, in one line."},
 }

@@ -13,7 +13,13 @@ from klein import Response
 from twisted.internet.defer import Deferred
 
 from cvmpair.core.access import WITHOUT_TOKEN, Access
-from cvmpair.core.errors import ClusterNotFound, KeyNotFound, PairingError, Stopping
+from cvmpair.core.errors import (
+    ClusterGone,
+    ClusterNotFound,
+    KeyNotFound,
+    PairingError,
+    Stopping,
+)
 from cvmpair.core.packing import Packed
 from cvmpair.core.watchers import Watchers
 from cvmpair.stores.protocol import ClusterStore
@@ -87,10 +93,10 @@ class Waiting:
         seconds = self.seconds(request, reading)
         if not seconds:
             pin = reading.question.pin
-            return reading.answer(await self.store.read(pin, access))
+            return self._answer(reading, await self.store.read(pin, access))
         try:
             response = await self._waited(request, reading, access, seconds)
-        except (ClusterNotFound, KeyNotFound) as error:
+        except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
             response = request.refusal(error)
         return applied(response, seconds)
 
@@ -107,7 +113,7 @@ class Waiting:
             await self.store.read(question.pin, access)
             raise
         if self.store.is_settled(question.pin) and question.is_news(packed):
-            return reading.answer(packed)
+            return self._answer(reading, packed)
         # In the same turn as the look above, so nothing can be missed. What is not
         # durable yet will be told of when it is.
         news: Deferred[tuple[Packed | None] | None] = Deferred(
@@ -116,7 +122,9 @@ class Waiting:
         place = self.watchers.wait(question, seconds, _Waiter(news), request.asker)
         match await news:
             case None:
-                return reading.answer(await self.store.read(question.pin, access))
+                return self._answer(
+                    reading, await self.store.read(question.pin, access)
+                )
             case (packed,):
                 return self.answer_once(reading, packed, access)
 
@@ -133,7 +141,7 @@ class Waiting:
         last = self._rendered
         if last is not None and last[1] is packed and last[0] == reading:
             return last[2]
-        response = reading.answer(packed)
+        response = self._answer(reading, packed)
         if packed is not None:
             self._rendered = (reading, packed, response)
         return response
@@ -148,6 +156,9 @@ class Waiting:
         result = applied(response, seconds)
         self._applied = (response, seconds, result)
         return result
+
+    def _answer(self, reading: Reading, packed: Packed | None) -> Response:
+        return reading.answer(self.store.live(packed))
 
 
 def applied(response: Response, seconds: int) -> Response:

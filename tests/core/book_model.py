@@ -8,13 +8,16 @@ from math import ceil
 from attrs import define, field
 
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     KeyExists,
     KeyNotFound,
+    Reason,
     TooManyClusters,
     TooManyKeys,
 )
 from cvmpair.core.model import Cluster, Condition, Limits
+from cvmpair.core.tombstones import KEPT
 
 
 @define
@@ -23,7 +26,7 @@ class ModelCluster:
     :ivar keys: value and version by name.
     """
 
-    second: int
+    deadline: float
     version: int
     keys: dict[str, tuple[str, int]] = field(factory=dict)
 
@@ -31,19 +34,27 @@ class ModelCluster:
 @define
 class ModelBook:
     """
+    :ivar ended: what happened to which cluster, and when, in the order in which they
+        are forgotten.
     :ivar journal: what has changed since the last write, with the version that
         must be durable before it may be told.
     """
 
     limits: Limits
     clusters: dict[str, ModelCluster] = field(factory=dict)
+    ended: dict[str, tuple[Reason, float]] = field(factory=dict)
     journal: dict[str, int] = field(factory=dict)
     version: int = 0
 
-    def load(self, clusters: Iterable[Cluster], version: int) -> None:
+    def load(
+        self,
+        clusters: Iterable[Cluster],
+        ended: dict[str, tuple[Reason, float]],
+        version: int,
+    ) -> None:
         self.clusters = {
             cluster.pin: ModelCluster(
-                second=ceil(cluster.deadline),
+                deadline=cluster.deadline,
                 version=cluster.version,
                 keys={key.name: (key.value, key.version) for key in cluster.keys},
             )
@@ -51,6 +62,10 @@ class ModelBook:
         }
         self.journal = {}
         self.version = version
+        in_order = sorted(ended.items(), key=lambda one: one[1][1])
+        self.ended = {}
+        for pin, (reason, time) in in_order:
+            self.bury(pin, reason, time)
 
     def room(self) -> None:
         if len(self.clusters) >= self.limits.clusters:
@@ -58,11 +73,14 @@ class ModelBook:
 
     def create(self, pin: str, deadline: float) -> None:
         assert pin not in self.clusters, "two clusters with one PIN"
-        self.clusters[pin] = ModelCluster(ceil(deadline), self.changed(pin))
+        assert pin not in self.ended, "the PIN of one that is remembered"
+        self.clusters[pin] = ModelCluster(deadline, self.changed(pin))
 
     def cluster(self, pin: str) -> ModelCluster:
         if pin not in self.clusters:
-            raise ClusterNotFound
+            raise (
+                ClusterGone(*self.ended[pin]) if pin in self.ended else ClusterNotFound
+            )
         return self.clusters[pin]
 
     def key(self, pin: str, name: str) -> tuple[str, int]:
@@ -108,23 +126,48 @@ class ModelBook:
         self.cluster(pin).version = self.changed(pin)
         del self.cluster(pin).keys[name]
 
-    def delete(self, pin: str, condition: Condition) -> None:
+    def delete(self, pin: str, now: float, condition: Condition) -> None:
         condition.check(self.cluster(pin).version)
         del self.clusters[pin]
         self.changed(pin)
+        self.bury(pin, "deleted", now)
 
     def expire(self, pin: str) -> int:
         """
-        Remove a cluster and return the second at which it was due.
+        End a cluster and return the second at which it was due.
         """
         self.journal[pin] = 0
-        return self.clusters.pop(pin).second
+        cluster = self.clusters.pop(pin)
+        self.bury(pin, "expired", cluster.deadline)
+        return ceil(cluster.deadline)
+
+    def bury(self, pin: str, reason: Reason, ended: float) -> None:
+        self.ended[pin] = reason, ended
+        if len(self.ended) > self.limits.tombstones:
+            self.forget(next(iter(self.ended)))
+
+    def forget(self, pin: str) -> None:
+        del self.ended[pin]
+        self.journal.setdefault(pin, 0)
+
+    def over(self, now: float, at_most: int) -> None:
+        """
+        Forget those that ended long ago.
+        """
+        for pin in list(self.ended)[:at_most]:
+            if ceil(self.ended[pin][1] + KEPT) > now:
+                return
+            self.forget(pin)
 
     def seconds(self) -> list[int]:
         """
         Return when clusters are due, the earliest first.
         """
-        return sorted(cluster.second for cluster in self.clusters.values())
+        return sorted(ceil(cluster.deadline) for cluster in self.clusters.values())
+
+    def next_deadline(self) -> int | None:
+        over = [ceil(ended + KEPT) for _, ended in self.ended.values()]
+        return min([*self.seconds(), *over[:1]], default=None)
 
     def changed(self, pin: str) -> int:
         self.version += 1

@@ -4,11 +4,14 @@ nobody thought of.
 """
 
 from collections.abc import Callable
+from math import ceil
 
 import pytest
 
-from cvmpair.core.book import EXPIRED_AT_ONCE, RUN_LENGTH, Batch, ClusterBook
+from cvmpair.core.batch import Batch
+from cvmpair.core.book import EXPIRED_AT_ONCE, RUN_LENGTH, ClusterBook
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     ConditionFailed,
     KeyExists,
@@ -19,7 +22,8 @@ from cvmpair.core.errors import (
 )
 from cvmpair.core.model import Cluster, Condition, Key, Limits
 from cvmpair.core.names import is_pin
-from cvmpair.core.packing import pack
+from cvmpair.core.packing import is_tombstone, pack
+from cvmpair.core.tombstones import KEPT
 
 UNKNOWN = "000000000000"
 NO_STATE = Condition(match=frozenset())
@@ -143,15 +147,17 @@ def test_delete_key(book: ClusterBook, pin: str) -> None:
 
 
 def test_delete(book: ClusterBook, pin: str) -> None:
-    book.delete(pin)
-    with pytest.raises(ClusterNotFound):
+    book.delete(pin, 130.5)
+    with pytest.raises(ClusterGone) as refusal:
         book.cluster(pin)
+    assert (refusal.value.reason, refusal.value.ended) == ("deleted", 130.5)
     assert len(book) == 0
-    assert book.next_deadline() is None
+    assert book.tombstones == 1
+    assert book.next_deadline() == ceil(130.5 + KEPT)
 
 
 CHANGES: dict[str, Callable[..., object]] = {
-    "delete": lambda book, pin, _, **rest: book.delete(pin, **rest),
+    "delete": lambda book, pin, _, **rest: book.delete(pin, 130.5, **rest),
     "add": lambda book, pin, _, **rest: book.add_key(pin, "new", "v", **rest),
     "change": lambda book, pin, name, **rest: book.change_key(
         pin, name, value="new", **rest
@@ -231,12 +237,14 @@ def test_the_journal(book: ClusterBook, pin: str) -> None:
     )
     assert book.pending(other) is None
     assert not book.has_changes()
-    book.delete(pin)
+    book.delete(pin, 130.5)
     book.expire(1000.0, at_most=10)
     assert book.has_changes()
     # A deletion must be durable before it may be told, an expiry need not.
     assert book.take_changes() == Batch(
-        version=6, clusters={pin: None, other: None}, journal={pin: 6, other: 0}
+        version=6,
+        clusters={pin: '["deleted",130.5,6]', other: '["expired",110.0,4]'},
+        journal={pin: 6, other: 0},
     )
 
 
@@ -244,12 +252,13 @@ def test_expire(book: ClusterBook) -> None:
     pins = [book.create(now=0.0, lifetime=life).pin for life in (10.0, 5.0, 10.0)]
     assert len(book.expire(4.9, at_most=10)) == 0
     assert len(book.expire(10.0, at_most=2)) == 2
-    with pytest.raises(ClusterNotFound):
+    with pytest.raises(ClusterGone) as refusal:
         book.cluster(pins[1])
+    assert (refusal.value.reason, refusal.value.ended) == ("expired", 5.0)
     assert len(book) == 1
     assert book.next_deadline() == 10
     assert len(book.expire(10.0, at_most=2)) == 1
-    assert book.next_deadline() is None
+    assert book.next_deadline() == 5.0 + KEPT
 
 
 def test_those_that_expired_are_written_in_portions() -> None:
@@ -269,15 +278,19 @@ def test_those_that_expired_are_written_in_portions() -> None:
     second = book.take_changes()
     assert not book.has_changes()
     assert first.journal.keys() | second.journal.keys() == {*pins, other.pin}
-    assert {first.clusters[pin] for pin in pins & first.clusters.keys()} == {None}
+    assert all(
+        is_tombstone(first.clusters[pin] or "") for pin in pins - second.journal.keys()
+    )
 
 
-def test_a_pin_may_come_back(book: ClusterBook, pin: str) -> None:
-    book.expire(1000.0, at_most=1)
-    again = ClusterBook(Limits(), lambda: pin)
+def test_a_pin_may_come_back_once_it_is_forgotten() -> None:
+    pin = UNKNOWN
+    again = ClusterBook(Limits(tombstones=0), lambda: pin)
     again.create(0.0, 1.0)
     again.take_changes()
     again.expire(1.0, at_most=1)
+    with pytest.raises(ClusterNotFound):
+        again.cluster(pin)
     version = again.create(2.0, 1.0).version
     assert again.pending(pin) == version
     batch = again.take_changes()
@@ -290,7 +303,7 @@ def test_what_expires_before_it_was_written_is_not_left(book: ClusterBook) -> No
     pin = book.create(now=0.0, lifetime=1.0).pin
     book.expire(1.0, at_most=1)
     book.forget_expired()
-    assert book.take_changes().clusters == {pin: None}
+    assert book.take_changes().clusters == {pin: '["expired",1.0,1]'}
 
 
 def test_versions_go_on_in_the_next_run(book: ClusterBook, pin: str) -> None:

@@ -13,13 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.codec import decode_record
-from cvmpair.core.errors import ClusterNotFound, PairingError
+from cvmpair.core.errors import ClusterGone, ClusterNotFound, PairingError
 from cvmpair.core.model import Cluster, Condition, Key, Limits
-from cvmpair.core.packing import unpack
+from cvmpair.core.packing import ending_of, is_tombstone, unpack
+from cvmpair.core.tombstones import KEPT
 from tests.core.book_model import ModelBook
 
-PINS = [letter * 12 for letter in "abcd"]
-LIMITS = Limits(clusters=3, keys_per_cluster=2)
+PINS = [letter * 12 for letter in "abcdef"]
+LIMITS = Limits(clusters=3, keys_per_cluster=2, tombstones=2)
 
 A_NUMBER = st.integers(0, 100)
 A_NAME = st.sampled_from(["sesame_1", "sesame_2", "sesame_3"])
@@ -171,19 +172,24 @@ class BookMachine(RuleBasedStateMachine):
         pin = self.a_pin(number)
         condition = self.condition(kind, pin)
         self.both(
-            lambda: self.model.delete(pin, condition),
-            lambda: self.book.delete(pin, condition),
+            lambda: self.model.delete(pin, self.now, condition),
+            lambda: self.book.delete(pin, self.now, condition),
         )
 
-    @rule(seconds=st.floats(0, 50), at_most=st.integers(1, 4))
+    @rule(
+        seconds=st.floats(0, 50) | st.sampled_from([KEPT / 2, KEPT]),
+        at_most=st.integers(1, 4),
+    )
     def expire(self, seconds: float, at_most: int) -> None:
         self.now += seconds
         due = [second for second in self.model.seconds() if second <= self.now]
         expired = self.book.expire(self.now, at_most)
         gone = self.model.clusters.keys() - self.pins_in_book()
         assert sorted(expired) == sorted(gone)
-        removed = sorted(self.model.expire(pin) for pin in gone)
+        # In the order in which the book ended them.
+        removed = [self.model.expire(pin) for pin in expired]
         assert removed == due[:at_most], "not those that were due first"
+        self.model.over(self.now, at_most)
 
     @rule()
     def write(self) -> None:
@@ -197,22 +203,29 @@ class BookMachine(RuleBasedStateMachine):
         for pin, cluster in batch.clusters.items():
             if cluster is None:
                 assert pin not in self.model.clusters
+                assert pin not in self.model.ended
                 self.disk.pop(pin, None)
+                continue
+            if is_tombstone(cluster):
+                assert pin in self.model.ended
             else:
                 assert unpack(pin, cluster) == self.book.cluster(pin)
-                self.disk[pin] = cluster
+            self.disk[pin] = cluster
         self.disk_version = batch.version
         self.model.journal = left
 
     @rule(orderly=st.booleans())
     def restart(self, *, orderly: bool) -> None:
         if orderly:
-            self.write()
+            while self.book.has_changes():
+                self.write()
             before = [self.book.cluster(pin) for pin in self.model.clusters]
+            ended = self.model.ended
         self.start()
         if orderly:
             after = [self.book.cluster(cluster.pin) for cluster in before]
             assert after == before, "what was written is not what was there"
+            assert self.model.ended == ended
 
     def start(self) -> None:
         """
@@ -220,20 +233,26 @@ class BookMachine(RuleBasedStateMachine):
         """
         self.book = ClusterBook(LIMITS, self.draw_pin)
         packed = [(pin, decode_record(record)) for pin, record in self.disk.items()]
-        clusters = [unpack(*one) for one in packed]
+        clusters = [unpack(*one) for one in packed if not is_tombstone(one[1])]
+        endings = {pin: ending_of(one) for pin, one in packed if is_tombstone(one)}
+        ended = {pin: (one.reason, one.ended) for pin, one in endings.items()}
         self.book.load(packed)
         self.book.begin_run(self.disk_version)
         assert self.book.version > self.model.version, "a version could come back"
-        self.model.load(clusters, self.book.version)
+        self.model.load(clusters, ended, self.book.version)
         self.write()
 
     def pins_in_book(self) -> set[str]:
-        found = set()
+        found, ended = set(), {}
         for pin in PINS:
             try:
                 found.add(self.book.cluster(pin).pin)
             except ClusterNotFound:
                 continue
+            except ClusterGone as gone:
+                ended[pin] = gone.reason, gone.ended
+        assert len(found) + len(ended) == len(self.book) + self.book.tombstones
+        self.ended_in_book = ended
         return found
 
     @invariant()
@@ -241,6 +260,8 @@ class BookMachine(RuleBasedStateMachine):
         BookMachine.steps += 1
         assert self.pins_in_book() == self.model.clusters.keys()
         assert len(self.book) == len(self.model.clusters) <= LIMITS.clusters
+        assert self.ended_in_book == self.model.ended
+        assert self.book.tombstones == len(self.model.ended) <= LIMITS.tombstones
         for pin, expected in self.model.clusters.items():
             cluster = self.book.cluster(pin)
             assert cluster.version == expected.version
@@ -262,7 +283,7 @@ class BookMachine(RuleBasedStateMachine):
 
     @invariant()
     def knows_the_next_deadline(self) -> None:
-        assert self.book.next_deadline() == min(self.model.seconds(), default=None)
+        assert self.book.next_deadline() == self.model.next_deadline()
 
     @invariant()
     def knows_what_has_changed(self) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from cvmpair.core import errors
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     ConditionFailed,
     InvalidFields,
@@ -26,6 +27,7 @@ from cvmpair.core.errors import (
 
 ALL = [
     ClusterNotFound(),
+    ClusterGone("deleted", 1e9),
     KeyNotFound(),
     KeyExists(),
     ConditionFailed(),

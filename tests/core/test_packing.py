@@ -3,7 +3,8 @@ from attrs import evolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cvmpair.core.model import Cluster, Ending, Key, Reason, Token
+from cvmpair.core.errors import Reason
+from cvmpair.core.model import Cluster, Ending, Key, Token
 from cvmpair.core.packing import (
     count_keys,
     deadline_of,

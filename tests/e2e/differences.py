@@ -6,6 +6,7 @@ here, and what is listed here must differ: an entry that is no longer true fails
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from attrs import frozen
 
@@ -74,7 +75,14 @@ class SingleDifference:
     reason: str
 
 
+_GONE: Final = SingleDifference(
+    aspects=frozenset({Aspect.STATUS}),
+    reason="A PIN that was valid is 410 for 7 days, with what happened and when.",
+)
+
 SINGLE = {
+    ("create and read a cluster", 4): _GONE,
+    ("create and read a cluster", 5): _GONE,
     ("modify and delete a key", 7): SingleDifference(
         aspects=frozenset({Aspect.MEDIA_TYPE}),
         reason="An answer without content (204) has no media type.",

@@ -121,7 +121,7 @@ def check_expiry_shown(daemon: Daemon, clock: SteppedClock, pin: Pin) -> None:
     See whether the daemon says when the PIN expires by the clock as it is now.
     """
     answer = daemon.request("GET", pin.path)
-    if answer.status == 404:
+    if answer.status == 410:
         assert time.monotonic() > pin.earliest + pin.lifetime, "it expired early"
         return
     shown = datetime.fromisoformat(answer.json["expiration_time"]).timestamp()
@@ -146,7 +146,8 @@ def check_its_end(daemon: Daemon, pin: Pin, *, passed: float = 0.0) -> None:
     assert time.monotonic() > earliest - 0.001, "it expired early"
     print(f"expired {time.monotonic() - earliest:.2f} s after its deadline")
     answer = daemon.request("GET", pin.path)
-    assert (answer.status, answer.json["type"]) == (404, "/problems#no-such-cluster")
+    assert (answer.status, answer.json["type"]) == (410, "/problems#cluster-gone")
+    assert answer.json["reason"] == "expired"
 
 
 def await_step_noticed(daemon: Daemon) -> None:
@@ -246,12 +247,12 @@ def test_expired_while_it_was_down(tmp_path: Path) -> None:
                 assert daemon.terminate() == 0
             clock.step(300.0)
             daemon.start()
-            assert daemon.request("GET", pin.path).status == 404
+            assert daemon.request("GET", pin.path).status == 410
             assert len(log_lines(daemon, "expired clusters=1 (while down)")) == 1
             # That is true of the file as well.
             daemon.kill()
             daemon.start()
-            assert daemon.request("GET", pin.path).status == 404
+            assert daemon.request("GET", pin.path).status == 410
             assert len(log_lines(daemon, "(while down)")) == 1
 
     check_all(["kill", "stop"], check, 2)

@@ -62,7 +62,7 @@ def check_error(exchange: Exchange, answer: Answer) -> None:
         return
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert {"type", "title", "status", "detail"} <= answer.json.keys()
-    assert answer.json["status"] == exchange.recorded.status
+    assert answer.json["status"] == answer.status
     if exchange.recorded.status == 400:
         recorded = json.loads(exchange.recorded.body)
         if "detail" in recorded:

@@ -129,7 +129,7 @@ def test_deletion_while_waiting(daemon: Daemon) -> None:
     with waiter(daemon, key_path(pin)) as connection:
         arrived(daemon)
         assert daemon.request("DELETE", f"{CLUSTERS}/{pin}").status == 204
-        assert status(connection) == 404
+        assert status(connection) == 410
 
 
 @pytest.mark.parametrize("durability", ["synced", "periodic"])
@@ -139,7 +139,7 @@ def test_expiry_while_waiting(tmp_path: Path, durability: str) -> None:
         Daemon(tmp_path / "state", options=options) as daemon,
         waiter(daemon, key_path(daemon.new_pin())) as connection,
     ):
-        assert status(connection) == 404
+        assert status(connection) == 410
 
 
 def test_the_daemon_is_killed(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class Client:
             if answer.status == 200:
                 shown = {item["key"]: item["value"] for item in answer.json}
                 self._learn(pin, shown)
-            elif answer.status == 404:
+            elif answer.status in (404, 410):
                 self._learn(pin, None)
             else:
                 assert answer.status == 503

@@ -8,9 +8,10 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from cvmpair.core.book import Batch, ClusterBook
+from cvmpair.core.batch import Batch
+from cvmpair.core.book import ClusterBook
 from cvmpair.core.model import Cluster, Limits
-from cvmpair.core.packing import Packed, unpack
+from cvmpair.core.packing import Packed, is_tombstone, unpack
 from cvmpair.core.timeline import ClockMark, Timeline
 from cvmpair.services.snapshotting import Snapshotting
 
@@ -20,7 +21,8 @@ class SlowBacking:
     """
     Keeps batches, each when the test lets it.
 
-    :ivar durable: what a restart would find.
+    :ivar durable: what a restart would find,
+    :ivar ended: and the tombstones beside it.
     :ivar broken: what its calls raise.
     :ivar half_broken: whether a write that fails is found by a restart all the same.
     :ivar failed: whether a call failed and none has written since.
@@ -28,6 +30,7 @@ class SlowBacking:
     """
 
     durable: dict[str, Cluster] = field(factory=dict)
+    ended: dict[str, Packed] = field(factory=dict)
     batches: list[Batch] = field(factory=list)
     marks: list[ClockMark] = field(factory=list)
     untidy: bool = True
@@ -91,11 +94,15 @@ class SlowBacking:
         self.reopened = 0
 
     def _keep(self, batch: Batch) -> None:
-        for pin, cluster in batch.clusters.items():
-            if cluster is None:
-                self.durable.pop(pin, None)
+        for pin, packed in batch.clusters.items():
+            self.durable.pop(pin, None)
+            self.ended.pop(pin, None)
+            if packed is None:
+                continue
+            if is_tombstone(packed):
+                self.ended[pin] = packed
             else:
-                self.durable[pin] = unpack(pin, cluster)
+                self.durable[pin] = unpack(pin, packed)
 
     def is_untidy(self) -> bool:
         return self.untidy
@@ -109,8 +116,8 @@ class SlowBacking:
             raise self.broken
 
 
-def make_book() -> ClusterBook:
-    return ClusterBook(Limits())
+def make_book(limits: Limits | None = None) -> ClusterBook:
+    return ClusterBook(limits or Limits())
 
 
 def make_snapshotting(

@@ -21,13 +21,14 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     KeyExists,
     KeyNotFound,
     StoreUnavailable,
 )
-from cvmpair.core.model import Cluster
-from cvmpair.core.packing import Packed, unpack
+from cvmpair.core.model import Cluster, Limits
+from cvmpair.core.packing import Packed, is_tombstone, unpack
 from cvmpair.core.watchers import Question, Watchers
 from cvmpair.services.snapshotting import LONGEST_DELAY
 from cvmpair.stores.memory import MemoryStore
@@ -64,7 +65,7 @@ class Durability(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.book = make_book()
+        self.book = make_book(Limits(tombstones=3))
         self.backing = SlowBacking()
         self.watchers = Watchers(clock=self.clock, limit=1000)
         self.snapshotting = make_snapshotting(
@@ -129,7 +130,7 @@ class Durability(RuleBasedStateMachine):
             self.open_questions -= 1
             assert self.backing.failed
         else:
-            assert failure.check(ClusterNotFound, KeyExists, KeyNotFound)
+            assert failure.check(ClusterGone, ClusterNotFound, KeyExists, KeyNotFound)
             self.check_durable(shown)
 
     def tell(self, clusters: Mapping[str, Packed | None]) -> None:
@@ -147,6 +148,8 @@ class Durability(RuleBasedStateMachine):
     def check_told(self, pin: str, packed: Packed | None) -> None:
         if packed is None:
             assert pin in self.expired or pin not in self.backing.durable
+        elif is_tombstone(packed):
+            assert pin in self.expired or self.backing.ended[pin] == packed
         else:
             assert self.backing.durable[pin] == unpack(pin, packed)
 
@@ -173,7 +176,7 @@ class Durability(RuleBasedStateMachine):
             self.watchers.wait(waiter.question, 1e9, waiter)
             self.waiters.append(waiter)
         elif packed is not None:
-            assert self.backing.durable[pin] == unpack(pin, packed)
+            self.check_told(pin, packed)
 
     @rule()
     def create(self) -> None:
@@ -260,6 +263,9 @@ class Durability(RuleBasedStateMachine):
         for pin, cluster in self.backing.durable.items():
             assert self.book.cluster(pin) == cluster
         assert len(self.backing.durable) == len(self.book)
+        for pin, tombstone in self.backing.ended.items():
+            assert self.book.packed(pin) == tombstone
+        assert len(self.backing.ended) == self.book.tombstones
         self.clock.advance(0)
         for waiter in self.waiters:
             news = waiter.question.is_news(self.book.packed(waiter.question.pin))

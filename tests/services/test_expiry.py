@@ -2,14 +2,14 @@
 One timer, to the next deadline of all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from attrs import define, field
 from twisted.internet.task import Clock
 
 from cvmpair.core.book import ClusterBook
-from cvmpair.core.errors import ClusterNotFound
+from cvmpair.core.errors import ClusterGone, ClusterNotFound
 from cvmpair.core.model import Limits
 from cvmpair.core.timeline import ClockMark, Timeline
 from cvmpair.services.expiry import SLICE, Expiry
@@ -48,14 +48,17 @@ class Scene:
     def is_there(self, pin: str) -> bool:
         try:
             self.book.cluster(pin)
-        except ClusterNotFound:
+        except ClusterGone:
             return False
         return True
 
 
 @pytest.fixture
-def scene(clock: Clock) -> Scene:
-    return Scene(clock)
+def scene(clock: Clock) -> Iterator[Scene]:
+    scene = Scene(clock)
+    yield scene
+    # What has ended is remembered for days.
+    scene.expiry.stop()
 
 
 def test_a_cluster_goes_at_its_deadline_and_not_before(scene: Scene) -> None:
@@ -85,8 +88,30 @@ def test_an_earlier_deadline_moves_the_timer(scene: Scene) -> None:
     assert not scene.is_there(late)
 
 
-def test_nothing_is_left_to_do_for_what_was_deleted(scene: Scene) -> None:
-    scene.book.delete(scene.create(60))
+def test_what_was_deleted_is_remembered_for_seven_days(scene: Scene) -> None:
+    pins = [scene.create(60), scene.create(60)]
+    scene.book.delete(pins[0], 0.0)
+    scene.clock.advance(60)
+    (call,) = scene.clock.getDelayedCalls()
+    assert call.getTime() == 7 * 86400
+    scene.clock.advance(7 * 86400 - 60.1)
+    assert scene.book.tombstones == 2
+    scene.clock.advance(0.1)
+    assert scene.book.tombstones == 1
+    with pytest.raises(ClusterNotFound):
+        scene.book.cluster(pins[0])
+    with pytest.raises(ClusterGone):
+        scene.book.cluster(pins[1])
+    scene.clock.advance(60)
+    assert scene.book.tombstones == 0
+    assert not scene.clock.getDelayedCalls()
+    # Nobody has to be told.
+    assert scene.told == 1
+
+
+def test_nothing_is_left_to_do_where_nothing_is_remembered(scene: Scene) -> None:
+    scene.book = scene.expiry.book = ClusterBook(Limits(tombstones=0))
+    scene.book.delete(scene.create(60), 0.0)
     scene.expiry.changed()
     assert not scene.clock.getDelayedCalls()
 
@@ -136,3 +161,4 @@ def test_a_step_of_the_wall_clock_moves_no_deadline(clock: Clock) -> None:
     assert list(map(scene.is_there, pins)) == [False, True]
     clock.advance(60)
     assert not any(map(scene.is_there, pins))
+    scene.expiry.stop()

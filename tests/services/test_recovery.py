@@ -82,7 +82,7 @@ def test_all_that_was_not_saved_is_written_before_changes_are_taken(
 ) -> None:
     deleted, expired = scene.durable_pin(), scene.durable_pin()
     scene.clock.advance(30)
-    scene.book.delete(deleted)
+    scene.book.delete(deleted, 0.0)
     scene.book.add_key(expired, "sesame", "open")
     first = break_down(scene)
     # Expiry goes on while nothing else does.
@@ -115,10 +115,10 @@ def test_watchers_wait_until_all_is_saved(scene: Scene, logged: LogEvents) -> No
     assert not scene.snapshotting.is_settled(pin)
     # That somebody's time is over can be told all the same.
     scene.snapshotting.expired(scene.book.expire(61, 1))
-    assert scene.told[told:] == [{expired: None}]
+    assert scene.told[told:] == [{expired: '["expired",60.0,1]'}]
     recover(scene)
     (saved,) = scene.told[told + 1 :]
-    assert saved == {expired: None, pin: scene.book.packed(pin)}
+    assert saved == {expired: '["expired",60.0,1]', pin: scene.book.packed(pin)}
     take(logged, "flush failed")
     take(logged, "recovered")
 

@@ -98,7 +98,7 @@ def test_reads_of_others_are_not_held(scene: Scene) -> None:
 
 def test_that_a_cluster_is_gone_is_held_as_well(scene: Scene) -> None:
     pin = scene.durable_pin()
-    scene.change(lambda: scene.book.delete(pin))
+    scene.change(lambda: scene.book.delete(pin, 0.0))
     gone = scene.ask(pin)
     scene.clock.advance(0)
     assert gone == []
@@ -273,16 +273,16 @@ def test_watchers_are_told_what_is_durable_and_nothing_else(scene: Scene) -> Non
 
 def test_watchers_are_told_of_a_deletion(scene: Scene) -> None:
     pin = scene.durable_pin()
-    scene.change(lambda: scene.book.delete(pin))
+    scene.change(lambda: scene.book.delete(pin, 0.0))
     scene.clock.advance(0)
     scene.backing.flush()
-    assert scene.told[1:] == [{pin: None}]
+    assert scene.told[1:] == [{pin: '["deleted",0.0,2]'}]
 
 
 def test_watchers_are_told_of_expiry_before_it_is_durable(scene: Scene) -> None:
     pin = scene.durable_pin()
     scene.snapshotting.expired(scene.book.expire(61, 10))
-    assert scene.told[1:] == [{pin: None}]
+    assert scene.told[1:] == [{pin: '["expired",60.0,1]'}]
     assert scene.snapshotting.is_settled(pin)
     scene.clock.advance(0)
     scene.backing.flush()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from cvmpair.core.book import Batch
+from cvmpair.core.batch import Batch
 from cvmpair.core.model import Cluster, Key
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH, key_value
 from cvmpair.core.packing import Packed, pack, unpack

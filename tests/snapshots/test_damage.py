@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from cvmpair.core.book import Batch
+from cvmpair.core.batch import Batch
 from cvmpair.snapshots.errors import (
     StateDamaged,
     StateError,

@@ -12,6 +12,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     ConditionFailed,
     KeyExists,
@@ -130,9 +131,20 @@ class StoreContract:
             store.cluster(pin),
             store.key(pin, "sesame"),
             store.delete(pin),
+            store.add_key(pin, "sesame", "open"),
+            store.change_key(pin, "sesame", value="1"),
+            store.delete_key(pin, "sesame"),
         ):
-            with pytest.raises(ClusterNotFound):
+            with pytest.raises(ClusterGone) as refusal:
                 result_of(question)
+            assert refusal.value.reason == "deleted"
+        told: list[object] = []
+        store.add_key_and_tell(pin, "sesame", "open", told.append)
+        with pytest.raises(ClusterGone) as read:
+            store.live(result_of(store.read(pin)))
+        # They all say when, and the same.
+        assert [type(one) for one in told] == [ClusterGone]
+        assert {str(refusal.value), str(read.value), str(told[0])} == {str(told[0])}
 
     def test_keys_are_kept_in_the_order_of_their_creation(
         self, store: ClusterStore, pin: str

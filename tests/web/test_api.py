@@ -80,8 +80,28 @@ def test_delete_a_cluster(wire: Wire, caller: Caller, cluster: str, key: str) ->
     assert (answer.status, answer.body) == (204, b"")
     assert len(wire.book) == 0
     for path in (cluster, f"{cluster}/keys", key):
-        assert caller.ask("GET", path).status == 404
-    assert caller.ask("DELETE", cluster).status == 404
+        assert caller.ask("GET", path).status == 410
+        assert caller.ask("HEAD", path).status == 410
+    answer = caller.ask("DELETE", cluster)
+    assert answer.status == 410
+    # The clock of the wire shows this time at its beginning.
+    assert answer.json["ended"] == "2027-01-15T08:00:00.000000Z"
+    assert answer.json["reason"] == "deleted"
+    assert "was deleted at 2027-01-15T08:00:00Z" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+def test_every_method_is_told_of_the_end(
+    caller: Caller, cluster: str, key: str, method: str
+) -> None:
+    assert caller.ask("DELETE", cluster).status == 204
+    json = {"Content-Type": "application/json"}
+    body = '{"key":"sesame","value":"open"}' if method[0] == "P" else None
+    for path in (cluster, f"{cluster}/keys", key):
+        answer = caller.ask(method, path, body, json if body else None)
+        if answer.status != 405:
+            assert answer.status == 410
+            assert method == "HEAD" or answer.json["type"] == "/problems#cluster-gone"
 
 
 def test_add_a_key(caller: Caller, cluster: str) -> None:

@@ -26,6 +26,7 @@ from tests.web.connection import Connection
 from tests.web.wire import Wire
 
 PIN = "enico1qq0oey"
+ENDED = "endedq1qq0oe"
 VERSION = 1_000_000_000
 DATE = re.compile(rb"\r\nDate: [^\r]*")
 EXAMPLES = 2000
@@ -66,7 +67,13 @@ def make_wire(
         keys=(Key(name="sesame", value="open", version=VERSION),),
         tokens=tuple(token for token, _ in ISSUED.values()),
     )
-    wire.book.load([(PIN, cluster), (PROTECTED, pack(protected))])
+    wire.book.load(
+        [
+            (PIN, cluster),
+            (PROTECTED, pack(protected)),
+            (ENDED, f'["expired",0.0,{VERSION}]'),
+        ]
+    )
     wire.book.begin_run(VERSION)
     wire.book._draw_pin = (f"sesame{number:06}" for number in count()).__next__
     if held:
@@ -122,6 +129,13 @@ class Pair:
             wire.clock.advance(0)
         self.compare()
 
+    def delete(self) -> None:
+        for wire in self.wires:
+            wire.book.delete(PIN, wire.clock.seconds())
+            wire.changed(PIN)
+            wire.clock.advance(0)
+        self.compare()
+
     def wait(self, seconds: float) -> None:
         for wire in self.wires:
             wire.clock.advance(seconds)
@@ -133,7 +147,7 @@ class Pair:
                 DATE.sub(b"", connection.transport.value()),
                 connection.closed,
                 connection.transport.written,
-                wire.book.cluster(PIN),
+                wire.book.packed(PIN),
                 wire.book.cluster(PROTECTED),
                 wire.guard.size(),
                 len(wire.guard.waiters),
@@ -149,7 +163,9 @@ class Pair:
             assert not wire.clock.getDelayedCalls()
 
 
-common_targets = st.sampled_from([KEY, KEY, f"{KEYS}/sesame2"])
+common_targets = st.sampled_from(
+    [*[KEY] * 4, *[f"{KEYS}/sesame2"] * 2, f"{CLUSTERS}/{ENDED}/keys/sesame"]
+)
 strange_targets = st.sampled_from(
     [
         KEYS,
@@ -316,7 +332,7 @@ def requests(draw: st.DrawFn) -> bytes:  # noqa: C901
     method = draw(methods if strange == "method" else st.sampled_from(["GET", "POST"]))
     target = draw(strange_targets if strange == "target" else common_targets)
     if method == "POST" and strange != "target":
-        target = KEYS
+        target = target.rpartition("/")[0]
     target, shown = draw(rights(target))
     version = draw(versions) if strange == "version" else "HTTP/1.1"
     names = draw(st.lists(st.sampled_from(COMMON), max_size=3, unique=True))
@@ -378,29 +394,38 @@ def test_both_ways_lead_to_the_same() -> None:
         said=pieces(),
         pause=st.sampled_from([0.0, 0.0, 0.0, 9.0, 11.0, 61.0]),
         held=st.booleans(),
+        deleted=st.booleans(),
     )
     @example(
         said=[b"\r\n", f"GET {KEY} HTTP/1.1\r\nHost: a\r\n\r\n".encode()] * 2,
         pause=0.0,
         held=False,
+        deleted=False,
     )
     @example(
         said=[f"GET {KEY} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 2],
         pause=0.0,
         held=True,
+        deleted=True,
     )
     @example(
         said=[f"GET {IN_PROTECTED[KEY]} HTTP/1.1\r\nHost: a\r\n\r\n".encode()],
         pause=0.0,
         held=False,
+        deleted=False,
     )
-    def converse(said: list[bytes], pause: float, held: bool) -> None:  # noqa: FBT001
+    def converse(
+        said: list[bytes],
+        pause: float,
+        held: bool,  # noqa: FBT001
+        deleted: bool,  # noqa: FBT001
+    ) -> None:
         pair = Pair(held=held)
         for data in said:
             pair.say(data)
             pair.wait(pause)
         pair.flush()
-        pair.change()
+        pair.delete() if deleted else pair.change()
         pair.wait(30.0)
         pair.say(f"GET {KEY} HTTP/1.1\r\nHost: sesame\r\n\r\n".encode())
         pair.end()
@@ -411,6 +436,8 @@ def test_both_ways_lead_to_the_same() -> None:
     # It would be worth nothing if all had gone the same way.
     for method, status in [("GET", 200), ("GET", 304), ("GET", 404), ("POST", 201)]:
         assert taken[method, status] > EXAMPLES // 400, taken
+    for method in ("GET", "POST"):
+        assert taken[method, 410] > EXAMPLES // 400, taken
     assert taken["POST", 409] > 0, taken
     assert taken["POST", 400] > 0, taken
 

@@ -21,6 +21,7 @@ ERRORS = [
     http.HeadersTooLarge(),
     http.InternalError(),
     domain.ClusterNotFound(),
+    domain.ClusterGone("expired", 1e9 + 0.5),
     domain.KeyNotFound(),
     domain.KeyExists(),
     domain.ConditionFailed(),
@@ -66,6 +67,10 @@ def test_a_problem_in_json(error: Exception) -> None:
     assert document.pop("detail") == str(error)
     if isinstance(error, domain.InvalidFields):
         assert document.pop("errors") == error.errors
+    if isinstance(error, domain.ClusterGone):
+        assert document.pop("reason") == "expired"
+        assert document.pop("ended") == "2001-09-09T01:46:40.500000Z"
+        assert "expired at 2001-09-09T01:46:40Z" in str(error)
     if hasattr(error, "limit"):
         assert document.pop("limit") == error.limit
     assert document == {}

@@ -76,8 +76,8 @@ class Scene:
         return self.caller.send("PATCH", f"{self.path}/keys/sesame", {"value": value})
 
     def expire(self) -> None:
-        for pin in self.wire.book.expire(1e12, 10):
-            self.wire.watchers.tell({pin: None})
+        for pin in self.wire.book.expire(self.wire.book.next_deadline() or 0.0, 10):
+            self.wire.watchers.tell({pin: self.wire.book.packed(pin)})
 
     def pump(self, seconds: float = 0.0) -> None:
         self.clock.advance(seconds)
@@ -204,10 +204,12 @@ def deletion(scene: Scene) -> None:
     assert scene.caller.ask("DELETE", scene.path).status == 204
 
 
-@pytest.mark.parametrize("end", [deletion, Scene.expire])
+@pytest.mark.parametrize(
+    ("end", "reason"), [(deletion, "deleted"), (Scene.expire, "expired")]
+)
 @pytest.mark.parametrize("part", ["", "/keys", "/keys/sesame", "/keys/other"])
 def test_the_end_of_the_cluster_is_told_at_once(
-    scene: Scene, part: str, end: Callable[[Scene], None]
+    scene: Scene, part: str, end: Callable[[Scene], None], reason: str
 ) -> None:
     scene.add()
     before = scene.ask(scene.path + part, {}).answer
@@ -217,8 +219,9 @@ def test_the_end_of_the_cluster_is_told_at_once(
     end(scene)
     scene.pump()
     answer = client.answer
-    assert answer.status == 404
-    assert answer.json["type"] == "/problems#no-such-cluster"
+    assert answer.status == 410
+    assert answer.json["type"] == "/problems#cluster-gone"
+    assert answer.json["reason"] == reason
     assert answer.headers["Preference-Applied"] == "wait=60"
 
 
