@@ -62,7 +62,8 @@ races: .venv/installed-test
 	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
 
 evidence: .venv/installed-test test-packages
-	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest tests/evidence $(ARGS)
+	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest -s tests/evidence tests/e2e/test_faults.py \
+	    tests/e2e/test_clock.py tests/e2e/test_agent_clock.py $(ARGS)
 
 fuzz: .venv/installed-test
 	CVMPAIR_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/evidence/test_fuzzing.py
