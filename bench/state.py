@@ -16,7 +16,7 @@ from bench.servers import Expected
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.model import Limits
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH
-from cvmpair.core.packing import count_keys
+from cvmpair.core.packing import count_keys, is_tombstone
 from cvmpair.core.timeline import ClockMark
 from cvmpair.service import FILE_NAME
 from cvmpair.snapshots.directory import prepare_directory
@@ -121,6 +121,8 @@ def count_kept(directory: Path) -> tuple[int, int]:
     """
     clusters = keys = 0
     for _, packed in StateFile(directory / FILE_NAME).read():
+        if is_tombstone(packed):
+            continue
         clusters += 1
         keys += count_keys(packed)
     return clusters, keys

@@ -2,7 +2,7 @@
 What is kept of clusters that have ended: for a week, and of so many at most.
 
 It is in memory what it is in the backing, see :mod:`cvmpair.core.packing`. With the
-place in the queue one takes about 250 bytes, and nothing that the garbage collector
+place in the queue one takes about 300 bytes, and nothing that the garbage collector
 would look into.
 """
 

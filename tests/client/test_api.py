@@ -22,6 +22,7 @@ from cvmpair.client.errors import (
     WaitedInVain,
 )
 from cvmpair.core.errors import (
+    ClusterGone,
     ClusterNotFound,
     KeyExists,
     KeyNotFound,
@@ -291,6 +292,38 @@ def test_a_service_that_does_not_protect(clock: Clock, tokens: object) -> None:
     assert isinstance(error, Refused)
     assert_no_secret(error)
     assert list(map(json.loads, answer.bodies)) == [{"protected": True}]
+
+
+def gone(clock: Clock, content: object) -> PairingClient:
+    headers = {"Content-Type": "application/problem+json"}
+    return client_of(
+        StubTreq(Canned(410, json.dumps(content).encode(), headers)), clock
+    )
+
+
+@pytest.mark.parametrize("reason", ["expired", "deleted"])
+def test_what_became_of_a_cluster(clock: Clock, reason: str) -> None:
+    content = {"reason": reason, "ended": "2026-11-21T15:06:50.250000Z"}
+    error = failure_of(gone(clock, content).has_cluster(PIN))
+    assert isinstance(error, ClusterGone)
+    assert (error.reason, error.ended) == (reason, 1795273610.25)
+    assert "at 2026-11-21T15:06:50Z" in str(error)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"reason": "expired"},
+        {"reason": "expired", "ended": "sesame"},
+        {"reason": "expired", "ended": 7},
+        {"reason": "expired", "ended": "0001-01-01T00:00:00+14:00"},
+        {"reason": "sesame", "ended": "2026-11-21T15:06:50Z"},
+        {"reason": ["expired"], "ended": "2026-11-21T15:06:50Z"},
+    ],
+)
+def test_a_cluster_that_is_gone_without_a_word(clock: Clock, content: object) -> None:
+    assert not result_of(gone(clock, content).has_cluster(PIN))
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 409, 410])

@@ -17,8 +17,8 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cvmpair.core.model import Limits
-from cvmpair.core.packing import is_tombstone, pack
+from cvmpair.core.packing import ending_of, is_tombstone, pack
+from cvmpair.core.tombstones import KEPT
 from cvmpair.core.watchers import Watchers
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.snapshotting import Snapshotting
@@ -65,7 +65,7 @@ class Life(Durability):
         self.clock = self.clocks.run
         self.open_questions = 0
         self.waiters.clear()
-        self.book = make_book(Limits(tombstones=3))
+        self.book = make_book()
         self.watchers = Watchers(clock=self.clock, limit=1000)
         self.timeline = NotedTimeline(self.clocks)
         self.snapshotting = Snapshotting(
@@ -96,8 +96,9 @@ class Life(Durability):
             lifetime=LIFETIME,
             changed=self.has_changed,
         )
-        durable = {pin: pack(one) for pin, one in self.backing.durable.items()}
-        self.book.load([*durable.items(), *self.backing.ended.items()])
+        durable = self.backing.durable
+        packed = {pin: pack(cluster) for pin, cluster in durable.items()}
+        self.book.load({**packed, **self.backing.ended}.items())
         self.book.begin_run(self.backing.version_found)
         if self.backing.mark_found is not None:
             self.timeline.resume(self.backing.mark_found)
@@ -201,12 +202,16 @@ class Life(Durability):
         away = self.clocks.true() + down + self.ahead - mark.book
         # Time that has passed is not known either if it was set back by more.
         self.ahead += max(step, -away)
-        before = dict(self.backing.durable)
+        before, ended = dict(self.backing.durable), dict(self.backing.ended)
         self.clocks.boot(down)
         self.begin()
         for pin, cluster in before.items():
             if pin not in self.expired:
                 assert self.book.cluster(pin) == cluster
+        for pin, tombstone in ended.items():
+            if self.book.packed(pin) != tombstone:
+                over = ending_of(tombstone).ended + KEPT
+                assert over <= self.timeline.now(), "an ending is forgotten"
 
     def teardown(self) -> None:
         self.timekeeping.stop()

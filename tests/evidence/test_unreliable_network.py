@@ -13,7 +13,13 @@ from pathlib import Path
 
 from tests.e2e.daemon import CLUSTERS, ROOT, Daemon, environment
 from tests.e2e.parallel import check_all
-from tests.e2e.virtual_machine import AT_ONCE, Ended, user_data, virtual_machine
+from tests.e2e.virtual_machine import (
+    AT_ONCE,
+    Command,
+    Ended,
+    user_data,
+    virtual_machine,
+)
 from tests.evidence.amounts import amount
 
 PAIRINGS = amount(6, 200)
@@ -21,6 +27,7 @@ AT_THE_SAME_TIME = amount(3, 6)
 SEED = 20261121
 PROXY = (sys.executable, "-m", "tests.evidence.unreliable")
 ADDRESS = "10.10.25.5"
+MOST_SECONDS = 300.0
 
 FEW = ("--delay=0.1", "--jitter=0", "--tries=2")
 """So few that some give up."""
@@ -69,9 +76,11 @@ def test_all_pair_or_say_why(tmp_path: Path) -> None:
             virtual_machine(place / "worker", user_data("worker", url, pin)) as worker,
         ):
             waiting = worker.start("pair", *pace)
-            ended = [master.run("pair", *pace, f"--address={ADDRESS}")]
-            ended.append(master.run("ready", *pace))
-            ended.append(waiting.finish())
+            ended = [
+                at_its_end(master.start("pair", *pace, f"--address={ADDRESS}")),
+                at_its_end(master.start("ready", *pace)),
+                at_its_end(waiting),
+            ]
             for machine, one in (master, ended[0]), (worker, ended[2]):
                 if one.code == 0:
                     machine.check_patched(ADDRESS)
@@ -96,6 +105,14 @@ def test_all_pair_or_say_why(tmp_path: Path) -> None:
         log = daemon.log.read_text()
         assert "Traceback" not in log
         assert "#critical" not in log
+
+
+def at_its_end(command: Command) -> Ended:
+    """
+    Wait for the end of a command, which takes 15 seconds for each silent exchange.
+    """
+    command.process.wait(MOST_SECONDS)
+    return command.finish()
 
 
 def check(ended: Ended, *, patient: bool) -> None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvmpair.core.book import Batch
+from cvmpair.core.batch import Batch
 from cvmpair.snapshots.directory import DirectoryLock, lock_holder
 from cvmpair.snapshots.errors import (
     ExportDamaged,

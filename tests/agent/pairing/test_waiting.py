@@ -66,8 +66,18 @@ def test_what_is_no_address_is_not_taken(machine: Machine, value: str) -> None:
 
 def test_a_pin_that_is_gone_is_an_end_at_once(machine: Machine) -> None:
     machine.delete()
-    assert isinstance(waiting(machine).error, PinGone)
+    error = waiting(machine).error
+    assert isinstance(error, PinGone)
+    assert error.exit_code == 3
+    assert "any more: it was deleted at 2027-01-15T08:00:00Z." in str(error)
     assert machine.clock.seconds() == 0
+
+
+def test_a_pin_that_never_was(machine: Machine) -> None:
+    machine.pin = "aaaaaaaaaaaa"
+    error = waiting(machine).error
+    assert isinstance(error, PinGone)
+    assert "typing error" in str(error)
 
 
 @pytest.mark.parametrize("ready", [False, True])
