@@ -62,14 +62,15 @@ races: .venv/installed-test
 	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
 
 evidence: .venv/installed-test test-packages
-	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest tests/evidence $(ARGS)
+	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest -s tests/evidence tests/e2e/test_faults.py \
+	    tests/e2e/test_clock.py tests/e2e/test_agent_clock.py $(ARGS)
 
 fuzz: .venv/installed-test
 	CVMPAIR_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/evidence/test_fuzzing.py
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \
-	    genisoimage dosfstools mtools systemd python3 groff iproute2
+	    genisoimage dosfstools mtools systemd python3 groff-base iproute2
 	@tools/fetch-cloud-init .venv/cloud-init
 	@tools/need-browser $(BIN)/playwright
 

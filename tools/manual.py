@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cvmpair import __version__, cli
+from cvmpair import __version__
+from cvmpair.commands.parser import parser
 from cvmpair.options import Options
 from cvmpair_agent import options as agent
 from tools.wheels import epoch
@@ -164,7 +165,7 @@ def pages() -> dict[str, str]:
     """
     Return all pages by the names of their files.
     """
-    made = (of_argparse(cli.parser()), of_argparse(agent.parser()), of_daemon())
+    made = (of_argparse(parser()), of_argparse(agent.parser()), of_daemon())
     names = (f"{name}.{section}" for name, section in PAGES.items())
     return dict(zip(names, made, strict=True))
 

@@ -20,10 +20,10 @@ The bytes that are read at once, and those that may be unsent while more are mad
 Twisted's own number is 64 KiB, which for thousands of clients is a lot of memory.
 """
 
-LOOK: Final = 4.0
+LOOK: Final = 3.0
 """
 The seconds between two looks at a client whose answers have to wait for it. It is cut
-if nothing has gone out between them, so 8 after it has stopped to read.
+if nothing has gone out between them, so 6 after it has stopped to read.
 """
 
 

@@ -11,7 +11,9 @@ another half a minute at least.
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -22,14 +24,17 @@ from tests.e2e.daemon import CLUSTERS, LAUNCHERS, Daemon
 from tests.e2e.parallel import check_all
 from tests.e2e.stepping import SteppedClock, stepped_daemon
 from tests.e2e.tracing import STATE, log_lines
+from tests.logs import MARKER
 
 HOUR = 3600.0
 DAY = 24 * HOUR
 YEAR = 365 * DAY
 
 STEPS = {
-    "a-day-on": DAY,
+    "half-a-minute-on": 30.0,
     "half-a-minute-back": -30.0,
+    "a-day-on": DAY,
+    "a-day-back": -DAY,
     "an-hour-back": -HOUR,
     "ten-years-on": 10 * YEAR,
     "ten-years-back": -10 * YEAR,
@@ -39,6 +44,14 @@ PATIENCE = 20.0
 """How many seconds too long a PIN may live before a test says that it does."""
 
 POLL = 0.1
+
+WAIT = 4.0
+
+TOO_LONG = 20.0
+"""
+How many seconds too long a wait may be on a busy machine: one that follows the clock
+takes half a minute more at least, or ends at once.
+"""
 
 
 @frozen
@@ -68,6 +81,32 @@ def since_1970() -> float:
     Return the step that takes a clock back to when machines without one begin.
     """
     return 10.0 - time.time()
+
+
+def step_of(name: str, clock: SteppedClock) -> float:
+    if name == "to-1970":
+        return since_1970()
+    return -clock.difference if name == "from-1970" else STEPS[name]
+
+
+@contextmanager
+def waiting(daemon: Daemon, path: str) -> Iterator[None]:
+    """
+    Have a client wait for a key in vain meanwhile, as long as it wants to.
+    """
+
+    def wait() -> float:
+        begun = time.monotonic()
+        headers = {"Prefer": f"wait={WAIT:g}"}
+        assert daemon.request("GET", path, headers=headers).status == 404
+        return time.monotonic() - begun
+
+    with ThreadPoolExecutor(1) as pool:
+        waited = pool.submit(wait)
+        yield
+        too_long = waited.result() - WAIT
+    assert -0.01 < too_long < TOO_LONG
+    print(f"waited {too_long:.2f} s too long")
 
 
 def await_that(condition: Callable[[], object], what: str) -> None:
@@ -105,6 +144,7 @@ def check_its_end(daemon: Daemon, pin: Pin, *, passed: float = 0.0) -> None:
         time.sleep(POLL)
     # The file keeps times to a fraction of a microsecond.
     assert time.monotonic() > earliest - 0.001, "it expired early"
+    print(f"expired {time.monotonic() - earliest:.2f} s after its deadline")
     answer = daemon.request("GET", pin.path)
     assert (answer.status, answer.json["type"]) == (410, "/problems#cluster-gone")
     assert answer.json["reason"] == "expired"
@@ -144,14 +184,15 @@ def test_a_step_while_it_runs(tmp_path: Path, launcher: Sequence[str]) -> None:
             daemon.start()
             pin = new_pin(daemon, 12.0)
             check_expiry_shown(daemon, clock, pin)
-            clock.step(STEPS.get(name, -clock.difference))
-            await_step_noticed(daemon)
+            with waiting(daemon, f"{pin.path}/keys/{MARKER}"):
+                clock.step(step_of(name, clock))
+                await_step_noticed(daemon)
             check_expiry_shown(daemon, clock, pin)
             check_its_end(daemon, pin)
             assert len(log_lines(daemon, "clock stepped")) == 1
             assert daemon.terminate() == 0
 
-    names = [*STEPS, "from-1970"]
+    names = [*STEPS, "to-1970", "from-1970"]
     check_all(names, check, len(names))
 
 

@@ -143,15 +143,22 @@ class Client:
             self.known = self.possible
         self.possible = None
 
-    def await_recovery(self) -> None:
+    def can_change(self) -> bool:
         """
-        Wait until changes are taken, which a change that changes nothing shows.
+        Say whether changes are taken, which a change that changes nothing shows.
         """
         path = f"{CLUSTERS}/{UNTOUCHED}/keys/{ONE}"
         body = {"key": ONE, "value": self.known[UNTOUCHED][ONE]}
+        status = self.daemon.send_json("PUT", path, body).status
+        assert status in (200, 503)
+        return status == 200
+
+    def await_recovery(self) -> None:
+        """
+        Wait until changes are taken.
+        """
         deadline = time.monotonic() + RECOVERY
-        while (status := self.daemon.send_json("PUT", path, body).status) != 200:
-            assert status == 503
+        while not self.can_change():
             assert time.monotonic() < deadline, "it does not recover"
             time.sleep(0.02)
 

@@ -29,7 +29,7 @@ AT_ONCE = 100
 """Connections that are opened between two looks at the others."""
 
 SMALL_BUFFER = 4096
-LARGE_PIECE = 64 * 1024
+LARGE_PIECE = 16 * 1024
 
 
 class Habit(StrEnum):
@@ -40,6 +40,14 @@ class Habit(StrEnum):
     SLOW_HEADERS = "slow-headers"
     SLOW_BODY = "slow-body"
     NEVER_READS = "never-reads"
+
+
+EVENTS = {
+    Habit.SLOW_HEADERS: select.EPOLLIN,
+    Habit.SLOW_BODY: select.EPOLLIN,
+    # That there is something to read would be told all the time.
+    Habit.NEVER_READS: 0,
+}
 
 
 @define(eq=False)
@@ -137,19 +145,19 @@ def run(habit: Habit, port: int, pin: str, number: int, patience: float) -> None
             client.connect()
             clients[len(clients)] = client
             waiting[client.connection.fileno()] = client
-            poll.register(client.connection, select.EPOLLIN | select.EPOLLRDHUP)
+            poll.register(client.connection, EVENTS[habit])
             if len(clients) == number:
                 print("connected", flush=True)
         for file, events in poll.poll(0.05):
             waiting[file].happened(events)
+            if waiting[file].cut is not None:
+                del waiting[file]
         if time.monotonic() >= turn:
             turn = time.monotonic() + PACE
-            for client in waiting.values():
-                if client.cut is None:
-                    client.speak()
-        waiting = {
-            file: client for file, client in waiting.items() if client.cut is None
-        }
+            for file, client in list(waiting.items()):
+                client.speak()
+                if client.cut is not None:
+                    del waiting[file]
     ended = [client for client in clients.values() if client.cut is not None]
     statuses = Counter(client.told[9:12].decode() or "none" for client in ended)
     slowest = max((client.cut or 0.0 for client in ended), default=0.0)

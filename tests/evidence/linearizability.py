@@ -111,9 +111,16 @@ def linearizable(history: Sequence[Operation]) -> bool:
         ]
         # What began after another had its answer cannot come before it.
         first_end = min(operation.ended for _, operation in waiting)
+        next_ones = []
         for number, operation in waiting:
-            if operation.begun <= first_end:
-                fits, after = operation.fits(now)
-                if fits:
-                    left.append((done | 1 << number, after))
+            fits, after = operation.fits(now)
+            if operation.begun > first_end or not fits:
+                continue
+            if after != now:
+                next_ones.append((done | 1 << number, after))
+            elif known >> number & 1:
+                # It changes nothing, so to have it now is as good as at any time.
+                next_ones = [(done | 1 << number, now)]
+                break
+        left += next_ones
     return False

@@ -19,7 +19,7 @@ SETTINGS = Path(__file__).with_name("schemathesis.toml")
 OPENAPI = "/api/v1/openapi.json"
 
 REQUESTS = amount(300, 20_000)
-EXAMPLES = amount(3, 100)
+EXAMPLES = amount(1, 100)
 """How many requests of each kind are made up in one run."""
 
 MOST_SECONDS = 3600

@@ -23,7 +23,7 @@ CLIENTS = amount(100, 2000)
 HERDS = [list(Habit), *([habit] for habit in Habit)][: amount(1, 4)]
 """Those that come at the same time."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 MOST_MEMORY = 256 * MEBIBYTE
 PAUSE = 0.02
 """The seconds between two requests of the client that is well."""

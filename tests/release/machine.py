@@ -22,7 +22,7 @@ def offline(*words: object) -> subprocess.CompletedProcess[str]:
     """
     Run a command that can reach itself and nothing else.
     """
-    namespace = ["unshare", "--net"]
+    namespace = ["unshare", "--net", "--mount"]
     if os.geteuid():
         namespace.append("--map-root-user")
     return subprocess.run(
