@@ -92,6 +92,10 @@ class LaneChannel(PairingChannel):
     # Whether what is written goes to a socket as it is.
     _plain = False
 
+    @property
+    def waits(self) -> bool:
+        return self._place is not None or super().waits
+
     def connectionMade(self) -> None:
         # Exactly these: what wraps a transport, as TLS does, may pass all that it does
         # not know on to what it wraps.

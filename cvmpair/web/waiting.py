@@ -120,6 +120,7 @@ class Waiting:
             lambda _: self.watchers.leave(place)
         )
         place = self.watchers.wait(question, seconds, _Waiter(news), request.asker)
+        request.waits = True
         match await news:
             case None:
                 return self._answer(
