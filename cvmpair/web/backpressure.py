@@ -42,7 +42,9 @@ class BackpressuredChannel(HTTPChannel):
     _look: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self.transport.bufferSize = BUFFER_SIZE
+        # What TLS wraps is what reads and has the producer pause.
+        wrapped = getattr(self.transport, "transport", self.transport)
+        wrapped.bufferSize = BUFFER_SIZE
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

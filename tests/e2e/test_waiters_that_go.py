@@ -75,7 +75,7 @@ def test_who_says_too_much_while_he_waits_is_cut(
         # This far it is kept, and the end would be heard.
         client.sendall(b"s" * BUFFER_SIZE)
         place.daemon.new_pin()
-        client.setblocking(False)
+        client.settimeout(0)
         with pytest.raises((BlockingIOError, SSLWantReadError)):
             client.recv(1)
         client.settimeout(20)
