@@ -102,6 +102,14 @@ class LaneChannel(PairingChannel):
         self._plain = type(self.transport) in (tcp.Server, unix.Server)
         super().connectionMade()
 
+    def write(self, data: bytes) -> None:
+        if self._plain:
+            # Also what goes the ordinary way is sent before anything else is read: a
+            # client that closes his side right after a request still has the answer.
+            self.site.lane.outbox.write(self.transport, data)
+        else:
+            self.transport.write(data)
+
     def dataReceived(self, data: bytes) -> None:
         if not (
             self._between
@@ -303,10 +311,7 @@ class LaneChannel(PairingChannel):
         closing = not self.persistent
         data = lane.message(response, closing=closing)
         lane.counts.add(kind, response.code)
-        if self._plain:
-            lane.outbox.write(self.transport, data)
-        else:
-            self.transport.write(data)
+        self.write(data)
         if closing:
             # Nothing that still comes is a request.
             self._handlingRequest = True

@@ -36,6 +36,8 @@ class Outbox:
         # to the transport meanwhile finds the data where it looks for them.
         transport._tempDataBuffer.append(data)  # noqa: SLF001
         transport._tempDataLen += len(data)  # noqa: SLF001
+        if len(data) > transport.bufferSize:
+            transport._maybePauseProducer()  # noqa: SLF001
         self._transports.append(transport)
         if len(self._transports) == 1:
             self._later(self._send)

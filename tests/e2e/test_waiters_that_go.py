@@ -15,6 +15,7 @@ from attrs import frozen
 from cvmpair.web.backpressure import BUFFER_SIZE
 from tests.client.authority import Authority
 from tests.e2e.daemon import CLUSTERS, Daemon, free_port
+from tests.e2e.raw import receive
 
 WAYS = {"lane": "", "ordinary": "Cookie: sesame\r\n"}
 """A header for each."""
@@ -83,3 +84,22 @@ def test_who_says_too_much_while_he_waits_is_cut(
         with suppress(ConnectionError):
             client.sendall(b"s" * BUFFER_SIZE)
             assert client.recv(1) == b""
+
+
+def test_who_closes_his_side_has_what_is_answered_at_once(
+    place: Place, way: str
+) -> None:
+    path = f"{CLUSTERS}/{place.daemon.new_pin()}/keys/sesame"
+    for _ in range(20):
+        with place.connect() as client:
+            client.sendall(get(path, way))
+            client.shutdown(socket.SHUT_WR)
+            assert receive(client).startswith(b"HTTP/1.1 404 Not Found\r\n")
+
+
+def test_who_closes_his_side_gives_up_a_wait(place: Place, way: str) -> None:
+    path = f"{CLUSTERS}/{place.daemon.new_pin()}/keys/sesame"
+    with place.connect() as client:
+        client.sendall(get(path, f"{way}Prefer: wait=250\r\n"))
+        client.shutdown(socket.SHUT_WR)
+        assert receive(client) == b""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
 
 from cvmpair.web.outbox import Outbox
 
@@ -103,6 +104,25 @@ def test_the_reactor_sends_the_rest(
     socket.doWrite()
     assert socket.sent == b"sesame open"
     assert not socket.waits
+
+
+def test_what_is_much_pauses_the_producer_until_it_is_sent(
+    outbox: Outbox, turn: list[Callable[[], None]]
+) -> None:
+    socket, producer = Socket(), StringTransport()
+    socket.registerProducer(producer, streaming=True)
+    socket.bufferSize = 5
+    outbox.write(socket, b"seven")
+    assert producer.producerState == "producing"
+    turn.pop()()
+    outbox.write(socket, b"sesame")
+    assert producer.producerState == "paused"
+    socket.room = 4
+    turn.pop()()
+    assert (socket.waits, producer.producerState) == (True, "paused")
+    socket.room = 1000
+    socket.doWrite()
+    assert producer.producerState == "producing"
 
 
 def test_two_in_one_turn_keep_their_order(
