@@ -19,13 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from cvmpair.core.errors import (
-    ClusterGone,
-    ClusterNotFound,
-    KeyNotFound,
-    PairingError,
-    Stopping,
-)
+from cvmpair.core.errors import ClusterNotFound, PairingError, Stopping
 from cvmpair.core.model import Key
 from cvmpair.core.packing import Packed, is_protected
 from cvmpair.core.watchers import Place, Question
@@ -227,9 +221,12 @@ class LaneChannel(PairingChannel):
             if not fields.wait:
                 live = waiting.store.live(packed)
                 return answer_key(live, name, fields.media_type, fields.condition)
-            response = waiting.answer_once(_reading(request, name), packed)
-        except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
-            response = self._refusal(error, KEY, request)
+            response = waiting.answer_once(
+                _reading(request, name),
+                packed,
+                fields.accept,
+                lambda error: self._refusal(error, KEY, request),
+            )
         except Exception as error:
             return self._refusal(error, KEY, request)
         seconds = waiting.granted(fields.wait)
