@@ -10,6 +10,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
 
 from cvmpair.web.outbox import Outbox
+from tests.conftest import LogEvents
 
 
 class Reactor:
@@ -147,6 +148,29 @@ def test_errors_are_for_the_reactor(
     assert socket.waits
     assert socket.doWrite() is socket.error
     assert other.sent == b"sesame"
+
+
+def test_a_defect_of_one_is_not_one_of_the_others(
+    outbox: Outbox, turn: list[Callable[[], None]], logged: LogEvents
+) -> None:
+    class Broken(Socket):
+        aborted = False
+
+        def doWrite(self) -> None:
+            raise RuntimeError("sesame")
+
+        def abortConnection(self) -> None:
+            self.aborted = True
+
+    broken, other = Broken(), Socket()
+    outbox.write(broken, b"sesame")
+    outbox.write(other, b"sesame")
+    turn.pop()()
+    assert broken.aborted
+    assert other.sent == b"sesame"
+    (line,) = logged.take(lambda text: "defect" in text)
+    assert "error=RuntimeError" in line
+    assert "sesame" not in line
 
 
 def test_a_connection_that_is_closed_meanwhile_sends_it_first(
