@@ -30,7 +30,7 @@ from cvmpair.core.packing import Packed
 from cvmpair.core.polling import Budget, NotYet, poll
 from cvmpair.core.timeline import ClockMark, Timeline
 
-RETRY_AFTER: Final = 60.0
+RETRY_AFTER: Final = 10.0
 """The seconds that a client is told to wait while nothing can be saved."""
 
 FIRST_DELAY: Final = 1.0
