@@ -49,7 +49,12 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair_agent.errors",
         "cvmpair_agent.files.replacing",
     },
-    "cvmpair.cli": {"cvmpair.commands", "cvmpair.contexts", "cvmpair_agent.errors"},
+    "cvmpair.cli": {
+        "cvmpair.commands",
+        "cvmpair.contexts",
+        "cvmpair_agent.context.service_url",
+        "cvmpair_agent.errors",
+    },
     "cvmpair_agent.errors": set(),
     "cvmpair_agent.context": {"cvmpair_agent.errors"},
     "cvmpair_agent.files": {"cvmpair_agent.errors", "cvmpair_agent.context"},

@@ -100,13 +100,14 @@ def _verdicts(
                 f"--ca-file {options.ca_file!r} cannot be read as certificates."
             ) from None
         shown = probe.time
-    mark = None
+    mark, protected = None, False
     try:
         settings = settings_of(words)
     except ValueError as error:
         yield fail("configuration", str(error), "twistd cvmpair --help lists them")
     else:
         yield ok("configuration", f"listens on {', '.join(settings.listen)}")
+        protected = settings.require_protected
         state = state_facts(settings.state_dir)
         mark = state.mark
         yield from check_state(state)
@@ -121,7 +122,7 @@ def _verdicts(
             synchronised=is_synchronised(), now=time.time(), service=shown, mark=mark
         )
     )
-    yield from check_service(service)
+    yield from check_service(service, protected=protected)
 
 
 def _members(verdict: Verdict) -> dict[str, str]:

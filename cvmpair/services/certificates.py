@@ -42,6 +42,12 @@ class Certificates:
             self._ports.append((words, port))
             self._read(words, port, "certificate unusable listen={words!r} {reason!r}")
 
+    def has_one(self, words: str) -> bool:
+        """
+        Say whether the endpoint of these words speaks TLS.
+        """
+        return any(words == known for known, _ in self._ports)
+
     def renew(self) -> None:
         """
         Read all of them anew, for the connections that are made from now on.

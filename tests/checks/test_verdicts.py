@@ -129,6 +129,16 @@ def test_service(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     assert ("certificate's key" in found) == (certificate is not None)
 
 
+@pytest.mark.parametrize(
+    ("url", "protected", "warned"),
+    [("http://h", True, True), ("http://h", False, False), ("https://h", True, False)],
+)
+def test_tokens_in_clear(url: str, *, protected: bool, warned: bool) -> None:
+    facts = ServiceFacts(url=url, status=200, allows=True)
+    found = summed_up(check_service(facts, protected=protected))
+    assert found == {"service": "ok"} | ({"tokens": "warn"} if warned else {})
+
+
 def test_no_service() -> None:
     assert summed_up(check_service(None)) == {"service": "warn"}
 

@@ -20,6 +20,7 @@ from tests.e2e.virtual_machine import (
 from tests.logs import PINS
 from tests.test_cli import run
 
+IN_CLEAR = "cvmpair-agent: The token goes over http://, and anybody on the way"
 WRONG = f"abcd1234.{'Aa0' * 14}_"
 
 
@@ -79,8 +80,12 @@ def test_from_a_new_cluster_to_machines_that_have_paired(
         waiting = worker.start("pair", *AT_ONCE)
         waiting.await_said("waiting for master_ready")
         check_hidden(waiting, new.stdout)
-        assert master.run("pair", *AT_ONCE).code == 0
-        assert master.run("ready", *AT_ONCE).code == 0
+        for command in "pair", "ready":
+            ended = master.run(command, *AT_ONCE)
+            assert ended.code == 0
+            assert ended.said.count(IN_CLEAR) == 1
+        # Without a word to the service, there is nothing to warn of.
+        assert IN_CLEAR not in master.run("pair", *AT_ONCE).said
         assert waiting.finish().code == 0
         worker.check_patched("127.0.0.1")
 

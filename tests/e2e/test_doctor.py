@@ -101,6 +101,13 @@ def test_beside_a_daemon_that_runs(daemon: Daemon) -> None:
     daemon.new_pin()
 
 
+def test_tokens_that_go_in_clear(daemon: Daemon) -> None:
+    words = ("--service-url", daemon.url, "--state-dir", daemon.state_dir)
+    assert "tokens" not in doctor(*words).levels
+    line = doctor(*words, "--", "--require-protected").line("tokens")
+    assert line.startswith(f"warn tokens: they go to {daemon.url}, and anybody")
+
+
 def test_as_json(daemon: Daemon) -> None:
     done = subprocess.run(
         [*COMMAND, "--json", "--service-url", daemon.url],
