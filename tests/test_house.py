@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair.contexts",
         "cvmpair.facts",
         "cvmpair.options",
+        "cvmpair.services.key_files",
         "cvmpair.snapshots",
         "cvmpair_agent.context",
         "cvmpair_agent.errors",
