@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tests.e2e.daemon import CLUSTERS, Answer, Daemon
+from tests.e2e.daemon import CLUSTERS, Answer, Daemon, free_port
 from tests.e2e.virtual_machine import (
     AT_ONCE,
     TWICE,
@@ -150,3 +150,19 @@ def test_a_machine_that_gets_another_token(cluster: Protected, tmp_path: Path) -
         assert cluster.admin("DELETE", f"/tokens/{word}").status == 204
         # With the one that it has now.
         assert machine.run("ready", *TWICE).code == 0
+
+
+def test_a_machine_whose_service_moves(cluster: Protected, tmp_path: Path) -> None:
+    data = cluster.user_data("master", cluster.tokens["write"])
+    with virtual_machine(tmp_path / "root", data) as machine:
+        assert machine.run("pair", *AT_ONCE).code == 0
+        # Nobody is there, so it does not get so far as to have a record of it.
+        url = f"https://127.0.0.1:{free_port()}"
+        moved = data.replace(cluster.daemon.url, url)
+        machine.metadata.user_data = moved.encode()
+        assert machine.run("pair", *TWICE).code == 8
+        announced = machine.run("ready", *TWICE)
+        assert "has not paired" in announced.reason
+    # The old service has heard nothing more.
+    keys = [key["key"] for key in cluster.admin("GET", "/keys").json]
+    assert keys == ["master_ip"]
