@@ -63,6 +63,11 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
     waits = asking.delays()
     reconnect = steady(*RECONNECT, random)
 
+    def has_waited(wait: int, begun: float) -> bool:
+        # Who claims to have waited, but did not, is not asked without a pause.
+        least = 0.9 * min(wait, granted, PATIENCE)
+        return 0 < least <= asking.clock.seconds() - begun
+
     async def once() -> str:
         nonlocal seconds, granted
         end = asking.clock.seconds() + seconds
@@ -70,16 +75,10 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
             begun = asking.clock.seconds()
             # An answer that comes at the deadline would not be heard any more.
             wait = max(0, min(round(end - begun), int(asking.left() - MARGIN)))
-
-            def waited(begun: float = begun, wait: int = wait) -> bool:
-                # Who claims to have waited, but did not, is not asked without a pause.
-                least = 0.9 * min(wait, granted, PATIENCE)
-                return 0 < least <= asking.clock.seconds() - begun
-
             try:
                 return await service.key(pin, key, wait=wait)
             except RetryLater as error:
-                if seconds > FIRST_WAIT and waited():
+                if seconds > FIRST_WAIT and has_waited(wait, begun):
                     raise NotYet(
                         f"the service ended the wait: {error.reason}",
                         pause=next(reconnect),
@@ -89,7 +88,7 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
                 again = False
                 if isinstance(error, WaitedInVain):
                     granted = error.granted
-                    again = waited()
+                    again = has_waited(wait, begun)
                 # Who lets nobody wait so long is asked more often, for the same try.
                 if again and round(end - asking.clock.seconds()) > 0:
                     continue
