@@ -296,10 +296,12 @@ def test_connections(wire: Wire, clock: Clock) -> None:
 def test_a_proxy_asks_for_others(wire: Wire, headers: str) -> None:
     own = [Connection(wire.site, wire.clock, PROXY) for _ in range(5)]
     for number in range(5):
-        said = f"{headers}Forwarded: for=198.51.100.{number}\r\n"
+        said = f"{headers}X-Forwarded-For: 198.51.100.{number}\r\n"
         assert ask(wire, get(wrong(number), said), PROXY).status == 404
     said = f"{headers}X-Forwarded-For: 198.51.100.7\r\n"
     for number in range(3):
+        # The proxy passes on what its client has made up, and knows nothing of it.
+        said += f"Forwarded: for=203.0.113.{number}\r\n"
         assert ask(wire, get(wrong(number), said), PROXY).status == 404
     assert_limited(ask(wire, get(wrong(3), said), PROXY), "guesses")
     # The same, wherever it comes from.
