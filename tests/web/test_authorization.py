@@ -316,7 +316,7 @@ def test_a_cluster_that_is_not_protected_ignores_tokens(scene: Scene, who: str) 
         ('{"protected":false}', "application/json", False),
         ("protected=true", "application/x-www-form-urlencoded", True),
         ("protected=false", "application/x-www-form-urlencoded", False),
-        ("sesame=1", "application/x-www-form-urlencoded", None),
+        ("", "application/x-www-form-urlencoded", None),
     ],
 )
 def test_who_gets_a_protected_cluster(
@@ -345,6 +345,46 @@ def test_what_protected_cannot_be(wire: Wire, value: str) -> None:
     body = f'{{"protected":{value}}}'
     answer = Caller(wire).post(CLUSTERS, body, "application/json")
     assert_wrong(answer, {"protected": ["Must be a valid boolean: true or false."]})
+    assert len(wire.book) == 0
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("require", [False, True])
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        # As curl sends it, if nobody tells it what it is.
+        ('{"protected": true}', FORM),
+        ('{"protected": true, "sesame": "a=b&c=d"}', FORM),
+        ("protect=true", FORM),
+        ("Protected=true", FORM),
+        ("protected=true&sesame=1", FORM),
+        ("protected", "text/plain"),
+        ('{"protect": true}', "application/json"),
+        ('{"protected": true, "sesame": 1}', "application/json"),
+        ('{"": true}', "application/json"),
+    ],
+)
+def test_whoever_asks_in_the_wrong_way_gets_nothing(
+    clock: Clock,
+    require: bool,  # noqa: FBT001
+    body: str,
+    media_type: str,
+) -> None:
+    wire = Wire(clock, require_protected=require)
+    for path in (CLUSTERS, "/"):
+        answer = Caller(wire).ask("POST", path, body, {"Content-Type": media_type})
+        if media_type == "text/plain" and path == CLUSTERS:
+            assert answer.status == 415
+            continue
+        assert answer.status == 400
+        if path == CLUSTERS:
+            (reason,) = answer.json["errors"]["non_field_errors"]
+            for words in ("protected=true", "Content-Type: application/json"):
+                assert words in reason
+            assert "sesame" not in reason
     assert len(wire.book) == 0
 
 
