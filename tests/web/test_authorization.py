@@ -421,6 +421,82 @@ def test_another_site_changes_nothing(
     assert scene.state() == before
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("words", [words for words in REQUESTS if words[0] in "GH"])
+def test_another_site_names_no_pin(scene: Scene, site: str, words: str) -> None:
+    scene.headers["browser"] = scene.headers["admin"] | {"Sec-Fetch-Site": site}
+    scene.headers["browser"] |= {"Sec-Fetch-Mode": "navigate"}
+    assert scene.ask(words, "browser").status == 403
+
+
+HERE = [
+    ("http://sesame.example", "sesame.example"),
+    ("http://sesame.example:80", "sesame.example"),
+    ("http://Sesame.example", "sesame.example:80"),
+    ("http://sesame.example:8080", "SESAME.example:8080"),
+    ("http://[2001:db8::1]:8080", "[2001:db8::1]:8080"),
+    # A proxy ended TLS.
+    ("https://sesame.example", "sesame.example"),
+    ("https://sesame.example:443", "sesame.example"),
+    ("https://sesame.example:8443", "sesame.example:8443"),
+]
+"""Origin and Host, as a browser sends them."""
+
+ELSEWHERE = [
+    ("null", "sesame.example"),
+    ("", "sesame.example"),
+    ("sesame.example", "sesame.example"),
+    ("http://", "sesame.example"),
+    ("http://evil.example", "sesame.example"),
+    ("http://sesame.example.evil.example", "sesame.example"),
+    ("http://evil.sesame.example", "sesame.example"),
+    ("http://sesame.example:8080", "sesame.example"),
+    ("http://sesame.example:443", "sesame.example"),
+    ("http://sesame.example:8081", "sesame.example:8080"),
+    ("https://sesame.example", "sesame.example:80"),
+    ("file://sesame.example", "sesame.example"),
+    ("https://sesame.example, http://evil.example", "sesame.example"),
+]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+@pytest.mark.parametrize(("origin", "host"), [*HERE, *ELSEWHERE])
+def test_a_browser_without_tls_says_only_the_origin(
+    scene: Scene, method: str, origin: str, host: str
+) -> None:
+    path = scene.path + ("/keys" if method == "POST" else "/keys/sesame")
+    token = scene.headers["write"]["Authorization"]
+    before = scene.state()
+    body = '{"key":"sesame","value":"shut"}'
+    request = (
+        f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n"
+        f"Authorization: {token}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    status = int(scene.wire.send(request.encode()).value().split()[1])
+    assert (status == 403) is ((origin, host) in ELSEWHERE)
+    assert status in (200, 201, 204, 403, 409)
+    if status == 403:
+        assert scene.state() == before
+
+
+def test_the_origin_does_not_count_where_the_browser_says_more(scene: Scene) -> None:
+    shown = {"Origin": "https://sesame.example", "Sec-Fetch-Site": "same-origin"}
+    scene.headers["browser"] = scene.headers["write"] | shown
+    assert scene.ask("PUT /keys/sesame", "browser").status == 200
+
+
+@pytest.mark.parametrize("path", [CLUSTERS, "/"])
+def test_no_page_without_tls_has_a_browser_create_anything(
+    wire: Wire, path: str
+) -> None:
+    for origin in ("http://evil.example", "null"):
+        assert wire.ask("POST", path, {"Origin": origin}).status == 403
+    assert len(wire.book) == 0
+    own = {"Origin": "http://sesame.example:8080"}
+    assert wire.ask("POST", path, own).status == 201
+
+
 @pytest.mark.parametrize("site", ["same-origin", "none"])
 def test_the_own_site_and_the_user_may(scene: Scene, site: str) -> None:
     scene.headers["browser"] = scene.headers["admin"] | {"Sec-Fetch-Site": site}

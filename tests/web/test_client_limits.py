@@ -159,6 +159,13 @@ def test_what_is_no_guess(wire: Wire, pin: str, headers: str) -> None:
     assert wire.guard.size() == 0
 
 
+def test_a_page_of_another_site_has_nobody_guess(wire: Wire) -> None:
+    for number in range(5):
+        for said in ("Sec-Fetch-Site: cross-site", "Origin: http://evil.example"):
+            assert ask(wire, get(wrong(number), f"{said}\r\n")).status == 403
+    assert wire.guard.size() == 0
+
+
 def test_a_network_of_64_bits_is_one_client(wire: Wire, headers: str) -> None:
     for number, peer in enumerate(LINK[:3]):
         assert ask(wire, get(wrong(number), headers), peer).status == 404
