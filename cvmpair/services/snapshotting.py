@@ -218,8 +218,10 @@ class Snapshotting:
         if self.interval is not None:
             return None
         version = self.book.pending(pin)
-        if version is None and self._in_flight is not None:
-            version = self._in_flight.journal.get(pin)
+        # That it has expired or is forgotten need not be durable, but what is being
+        # written of it must be first.
+        if not version and self._in_flight is not None:
+            version = self._in_flight.journal.get(pin, version)
         return None if version is None or version <= self._durable else version
 
     async def finish(self) -> None:
