@@ -13,30 +13,11 @@ import attrs
 
 from bench.figures import Curve, Figure
 from bench.servers import WrongAnswer
-from bench.servers import WrongAnswer
 
 _INCHES = (13, 4)
 _DOTS = 110
 _CAPTION = ("cvmpair", "etcd", "processor", "cores", "when")
 _OF_A_RUN = ("when", "load before", "runs")
-_OF_A_RUN = ("when", "load before", "runs")
-
-
-def read(file: Path) -> dict[str, Any]:
-    """
-    Return what earlier runs of the day have left; nothing if there is no such file.
-
-    :raises WrongAnswer: if it is not what they write.
-    """
-    if not file.exists():
-        return {"about": {}, "figures": [], "curves": []}
-    try:
-        kept: dict[str, Any] = json.loads(file.read_text())
-        for each in (*kept["figures"], *kept["curves"]):
-            each.setdefault("about", _short(kept["about"]))
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise WrongAnswer(f"{file} holds no results: move it away") from None
-    return kept
 
 
 def read(file: Path) -> dict[str, Any]:
