@@ -15,7 +15,7 @@ from twisted.python import usage
 
 from cvmpair import __version__
 from cvmpair.core.model import Limits
-from cvmpair.web.limits import ClientLimits, Network, RequestLimits
+from cvmpair.web.limits import HEADER_NAMES, ClientLimits, Network, RequestLimits
 
 T = TypeVar("T")
 
@@ -255,6 +255,14 @@ _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (
         whole_number(0, 10_000_000),
     ),
     (
+        "forwarded-header",
+        "x-forwarded-for",
+        "The header in which a trusted proxy says for whom it asks: 'x-forwarded-for' "
+        "or 'forwarded'; the other one is ignored. It has to be the one that the proxy "
+        "sets, or else clients can say whatever they like in it.",
+        one_of(*HEADER_NAMES),
+    ),
+    (
         "max-body-size",
         "65536",
         "How large the body of a request may be, in bytes.",
@@ -326,8 +334,8 @@ class Options(usage.Options):
     def opt_trusted_proxy(self, addresses: str) -> None:
         """
         The address of a reverse proxy, or a network of them as in 10.0.0.0/8, that is
-        believed when it says in Forwarded or X-Forwarded-For for whom it asks; may be
-        given more than once. [default: none]
+        believed when it says for whom it asks; may be given more than once.
+        [default: none]
         """
         self["trusted-proxy"].append(addresses)
 
@@ -383,6 +391,7 @@ class Options(usage.Options):
                 connections=values["max-connections"],
                 waiters=values["max-waiters-per-address"],
                 trusted_proxies=tuple(proxies),
+                forwarded_header=values["forwarded-header"],
             ),
         )
 

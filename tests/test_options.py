@@ -59,6 +59,8 @@ BAD = [
     ("header-timeout", "61m"),
     ("body-timeout", "61m"),
     ("log-format", "JSON"),
+    ("forwarded-header", "X-Forwarded-For"),
+    ("forwarded-header", ""),
     ("durability", "sesame"),
     ("durability", "Synced"),
     ("durability", ""),
@@ -101,7 +103,12 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             body_size=65536, header_timeout=10.0, body_timeout=10.0
         ),
         client_limits=ClientLimits(
-            guesses=20, creations=60, connections=0, waiters=0, trusted_proxies=()
+            guesses=20,
+            creations=60,
+            connections=0,
+            waiters=0,
+            trusted_proxies=(),
+            forwarded_header="x-forwarded-for",
         ),
     )
 
@@ -134,6 +141,7 @@ def test_every_option() -> None:
         "--max-waiters-per-address=13",
         "--trusted-proxy=192.0.2.7",
         "--trusted-proxy=2001:db8::/32",
+        "--forwarded-header=forwarded",
     ]
     assert settings(*words) == Settings(
         listen=("tcp:1", "unix:sesame"),
@@ -153,6 +161,7 @@ def test_every_option() -> None:
             connections=12,
             waiters=13,
             trusted_proxies=(ip_network("192.0.2.7/32"), ip_network("2001:db8::/32")),
+            forwarded_header="forwarded",
         ),
     )
 

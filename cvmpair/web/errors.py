@@ -22,13 +22,14 @@ class BadRequest(RequestError):
 
 class CrossSite(RequestError):
     """
-    A browser was told by the page of another site to change something here.
+    A browser was told by the page of another site to change something here, or to name
+    a PIN.
     """
 
     def __init__(self) -> None:
         super().__init__(
-            "A page of another site may not change anything here. Open the page of "
-            "this service itself, or send the request with another program."
+            "A page of another site may not change anything here, nor name a PIN. Open "
+            "the page of this service itself, or send the request with another program."
         )
 
 

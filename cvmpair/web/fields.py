@@ -2,7 +2,8 @@
 From the fields of a body to legal names and values.
 
 The wording of the reasons is that of the original service, which clients show. Others
-than those that are asked for are ignored.
+than those that are asked for are ignored, except where a cluster is created: whoever
+asks for its protection in the wrong way must not get one without.
 """
 
 import re
@@ -19,6 +20,11 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     "key": key_name,
     "value": key_value,
 }
+
+_ONLY_PROTECTED: Final = (
+    "The only field here is protected. Send the form protected=true, or "
+    '{"protected": true} with the header Content-Type: application/json.'
+)
 
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}")
 
@@ -55,9 +61,13 @@ def protected_field(fields: Mapping[str, object], *, required: bool) -> bool:
 
     :param required: whether every one is; it is also what holds if nothing is said.
 
-    :raises InvalidFields: if that is not said with ``true`` or ``false``.
+    :raises InvalidFields: if that is not said with ``true`` or ``false``, or if there
+        is another field.
     :raises ProtectionRequired: if it is said that this one is not.
     """
+    if fields.keys() - {"protected"}:
+        # Also JSON that was sent as a form: it is the name of a field then.
+        raise InvalidFields({"non_field_errors": [_ONLY_PROTECTED]})
     if "protected" not in fields:
         return required
     wanted = fields["protected"]

@@ -1,6 +1,8 @@
 """
-For whom a proxy asks: ``Forwarded`` (RFC 7239), or ``X-Forwarded-For`` where there is
-none.
+For whom a proxy asks: ``X-Forwarded-For``, or ``Forwarded`` (RFC 7239).
+
+Only the one that the operator has named is read. A proxy adds to the one it knows and
+passes the other on as its client has made it up.
 
 Each proxy adds to the end who asked it, and what stands before that is as true as
 whoever sent it. So it is read from the end, and only as far as those who are trusted.
@@ -8,12 +10,13 @@ What cannot be read tells nothing: then it is not known for whom the proxy asks.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.web.http_headers import Headers
 
 from cvmpair.core.clients import Address, read_address
+from cvmpair.web.limits import HeaderName
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A pair, and what follows it: the next pair of the same element, or the next element.
@@ -27,32 +30,28 @@ _NODE: Final = re.compile(
 )
 
 
-def asking_for(headers: Headers, trusted: Callable[[Address], bool]) -> Address | None:
+def asking_for(
+    headers: Headers, name: HeaderName, trusted: Callable[[Address], bool]
+) -> Address | None:
     """
     Return for whom a trusted proxy asks: the last address that is not itself trusted,
     or the first if all are.
 
-    :return: ``None`` if the headers do not tell.
+    :param name: the header that tells.
+    :return: ``None`` if it does not.
     """
-    lines = _lines(headers, b"Forwarded")
-    hops = map(_read_forwarded, lines) if lines else _read_x_forwarded_for(headers)
+    read = _read_forwarded if name == "forwarded" else _read_x_forwarded_for
     address = None
-    for hop in hops:
-        for node in reversed(hop):
+    for line in reversed(headers.getRawHeaders(name.encode(), ())):
+        for node in reversed(read(line.decode("latin-1"))):
             address = _read_node(node)
             if address is None or not trusted(address):
                 return address
     return address
 
 
-def _lines(headers: Headers, name: bytes) -> Sequence[str]:
-    raw = headers.getRawHeaders(name, ())
-    return [line.decode("latin-1") for line in reversed(raw)]
-
-
-def _read_x_forwarded_for(headers: Headers) -> Iterator[Sequence[str]]:
-    for line in _lines(headers, b"X-Forwarded-For"):
-        yield [node.strip(" \t") for node in line.split(",")]
+def _read_x_forwarded_for(line: str) -> Sequence[str]:
+    return [node.strip(" \t") for node in line.split(",")]
 
 
 def _read_forwarded(line: str) -> Sequence[str]:

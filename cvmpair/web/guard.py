@@ -94,7 +94,10 @@ class Guard:
         """
         Return who made a request: who the peer is, or for whom it says that it asks.
         """
-        address = asking_for(headers, self._trusted) if peer.trusted else None
+        address = None
+        if peer.trusted:
+            name = self.limits.forwarded_header
+            address = asking_for(headers, name, self._trusted)
         return peer.client if address is None else client_at(address)
 
     def check_guess(self, client: Client | None, pin: str) -> None:

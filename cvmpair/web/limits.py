@@ -3,11 +3,17 @@ What a request may take, and what a client may.
 """
 
 from ipaddress import IPv4Network, IPv6Network
+from typing import Final, Literal, get_args
 
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
 Network = IPv4Network | IPv6Network
+
+HeaderName = Literal["x-forwarded-for", "forwarded"]
+
+HEADER_NAMES: Final[tuple[HeaderName, ...]] = get_args(HeaderName)
+"""Where a proxy can say for whom it asks."""
 
 
 @frozen(kw_only=True)
@@ -36,6 +42,7 @@ class ClientLimits:
     :ivar connections: how many connections it may have at the same time.
     :ivar waiters: how many of its requests may wait at the same time.
     :ivar trusted_proxies: the peers that are believed when they say who asks.
+    :ivar forwarded_header: in which header they say it.
     """
 
     guesses: int = field(default=20, validator=ge(0))
@@ -43,3 +50,4 @@ class ClientLimits:
     connections: int = field(default=0, validator=ge(0))
     waiters: int = field(default=0, validator=ge(0))
     trusted_proxies: tuple[Network, ...] = ()
+    forwarded_header: HeaderName = "x-forwarded-for"

@@ -35,6 +35,7 @@ EVERYWHERE: Final[Problems] = (
 """What can be wrong with any request."""
 
 _IN_A_CLUSTER: Final[Problems] = (
+    http.CrossSite,
     domain.ClusterNotFound,
     domain.ClusterGone,
     domain.TokenMalformed,
@@ -51,12 +52,10 @@ _READING: Final[Problems] = (
 )
 _DELETING: Final[Problems] = (
     *_IN_A_CLUSTER,
-    http.CrossSite,
     domain.ConditionFailed,
     domain.StoreUnavailable,
 )
 _TAKING_A_BODY: Final[Problems] = (
-    http.CrossSite,
     domain.InvalidFields,
     http.NotAcceptable,
     http.UnsupportedMediaType,
@@ -125,6 +124,7 @@ OPERATIONS: Final = (
         told=("Location", *_STATE),
         problems=(
             *_TAKING_A_BODY,
+            http.CrossSite,
             http.ProtectionRequired,
             domain.TooManyClusters,
         ),

@@ -80,8 +80,9 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         403,
         "cross-site",
         "The request comes from another site",
-        "Open the page of the service itself in the browser. A program that is no "
-        "browser leaves the header ``Sec-Fetch-Site`` out.",
+        "Open the page of the service itself in the browser; a reverse proxy before it "
+        "has to pass the header ``Host`` on as it came. A program that is no browser "
+        "leaves ``Sec-Fetch-Site`` and ``Origin`` out.",
     ),
     http.ProtectionRequired: ProblemType(
         403,

@@ -35,7 +35,7 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
             request.route = path
             pin = names.get("pin")
             try:
-                refuse_cross_site(request)
+                refuse_cross_site(request, names_pin=pin is not None)
                 if pin is not None:
                     if not is_pin(pin):
                         raise ClusterNotFound

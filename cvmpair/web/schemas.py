@@ -70,7 +70,9 @@ def _object(required: list[str], **properties: Part) -> Part:
 
 SCHEMAS: Final[Part] = {
     "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
-    "NewCluster": _object([], protected={"type": "boolean"}),
+    # Who asks for protection by another name is not to think that he has got it.
+    "NewCluster": _object([], protected={"type": "boolean"})
+    | {"additionalProperties": False},
     "Cluster": _object(_CLUSTER, **_OF_CLUSTER),
     "CreatedCluster": _object(
         _CLUSTER,

@@ -3,6 +3,7 @@ What a browser may do with the pages, and with the API from elsewhere: nothing t
 not come from here. That no answer has a header of CORS is part of it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from twisted.web.iweb import IRequest
@@ -23,7 +24,8 @@ _POLICY: Final = (
 _HEADERS: Final[dict[str | bytes, str | bytes]] = {
     b"Content-Security-Policy": "; ".join(_POLICY).encode(),
     b"Cross-Origin-Resource-Policy": b"same-origin",
-    b"Referrer-Policy": b"no-referrer",
+    # With "no-referrer" a browser would say "Origin: null" when the form is sent.
+    b"Referrer-Policy": b"same-origin",
     b"X-Content-Type-Options": b"nosniff",
 }
 
@@ -34,6 +36,8 @@ _OVER_TLS: Final[dict[str | bytes, str | bytes]] = {
     # somebody else serves there without TLS.
     b"Strict-Transport-Security": b"max-age=86400",
 }
+
+_DEFAULT_PORTS: Final[Mapping[bytes, bytes]] = {b"http": b":80", b"https": b":443"}
 
 _SAFE: Final = frozenset({b"GET", b"HEAD"})
 _OURS: Final = frozenset({b"same-origin", b"none"})
@@ -48,17 +52,39 @@ def security_headers(*, secure: bool) -> dict[str | bytes, str | bytes]:
     return {**_HEADERS, **_OVER_TLS} if secure else dict(_HEADERS)
 
 
-def refuse_cross_site(request: IRequest) -> None:
+def refuse_cross_site(request: IRequest, *, names_pin: bool) -> None:
     """
-    Let no page of another site have a browser change something here.
+    Let no page of another site have a browser change something here, or name a PIN,
+    which would be its visitor's guess.
 
     A browser says in ``Sec-Fetch-Site`` where a request comes from (W3C, Fetch Metadata
-    Request Headers); other clients do not send it.
+    Request Headers), but only to who is reached by TLS or on the same machine. To
+    others it says ``Origin`` with a change (RFC 6454, section 7). Other clients send
+    neither.
 
     :raises CrossSite: if that is elsewhere.
     """
-    if request.method in _SAFE:
+    if request.method in _SAFE and not names_pin:
         return
-    sites = request.requestHeaders.getRawHeaders(b"Sec-Fetch-Site", ())
-    if not _OURS.issuperset(sites):
+    headers = request.requestHeaders
+    if sites := headers.getRawHeaders(b"Sec-Fetch-Site"):
+        ours = _OURS.issuperset(sites)
+    else:
+        hosts = headers.getRawHeaders(b"Host", ())
+        origins = headers.getRawHeaders(b"Origin", ())
+        ours = all(_is_at(origin, hosts) for origin in origins)
+    if not ours:
         raise CrossSite
+
+
+def _is_at(origin: bytes, hosts: Sequence[bytes]) -> bool:
+    """
+    Say whether an origin is where the request went to.
+
+    By which scheme that was, only the proxy knows that ended TLS, if one did.
+    """
+    scheme, _, authority = origin.lower().partition(b"://")
+    port = _DEFAULT_PORTS.get(scheme)
+    if port is None or len(hosts) != 1:
+        return False
+    return authority.removesuffix(port) == hosts[0].lower().removesuffix(port)

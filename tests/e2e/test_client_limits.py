@@ -135,14 +135,17 @@ def test_behind_a_trusted_proxy(tmp_path: Path) -> None:
         stranger = stack.enter_context(connection(daemon, NEIGHBOUR))
         for number in range(6):
             client = f"192.0.2.{number}"
-            assert ask(proxy, wrong(number), X_Forwarded_For=client) == 404
+            made_up = f"for=198.51.100.{number}"
+            said = {"X_Forwarded_For": client, "Forwarded": made_up}
+            assert ask(proxy, wrong(number), **said) == 404
             expected = 404 if number < 2 else 429
             assert ask(stranger, wrong(number), X_Forwarded_For=client) == expected
         for number in range(6):
             # To IPv6 belongs a whole /64.
-            client = f'for="[2001:db8::{number}]:4711"'
+            client, made_up = f"[2001:db8::{number}]:4711", f"for=198.51.100.{number}"
+            said = {"X_Forwarded_For": client, "Forwarded": made_up}
             expected = 404 if number < 2 else 429
-            assert ask(proxy, wrong(number), Forwarded=client) == expected
+            assert ask(proxy, wrong(number), **said) == expected
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["TCP", "TLS"])

@@ -34,6 +34,7 @@ HELP = {
     "max-connections": ("connections", "0"),
     "max-waiters-per-address": ("requests", "0"),
     "trusted-proxy": ("address", "none"),
+    "forwarded-header": ("header", "x-forwarded-for"),
     "admin-listen": ("endpoint", "nowhere"),
     "log-format": ("JSON", "text"),
 }
@@ -58,6 +59,7 @@ BAD = {
     "max-connections": "1.5",
     "max-waiters-per-address": "nonsense",
     "trusted-proxy": "10.0.0.1/8",
+    "forwarded-header": "x-real-ip",
     "admin-listen": "tcp:nonsense",
     "log-format": "xml",
 }

@@ -2,7 +2,7 @@
 The page in a real browser, from a real daemon, with and without JavaScript.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -85,11 +85,46 @@ def test_without_javascript_the_form_does_it(browser: Browser, daemon: Daemon) -
     assert buttons.all_inner_texts() == ["Create another PIN"]
 
 
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}])
+def test_without_tls_the_browser_says_only_the_origin(
+    browser: Browser, daemon: Daemon, options: Mapping[str, bool]
+) -> None:
+    """
+    By another name than localhost, where it sends no Sec-Fetch-Site.
+    """
+    url = daemon.url.replace("127.0.0.1", OTHER_NAME)
+    visit = Visit(browser, url, **options)
+    sent: list[dict[str, str]] = []
+    visit.page.on("requestfinished", lambda ask: sent.append(ask.all_headers()))
+    visit.click("Create a PIN")
+    visit.page.locator("#pin").wait_for()
+    (posted,) = [headers for headers in sent if "origin" in headers]
+    assert posted["origin"] == url
+    assert "sec-fetch-site" not in posted
+    assert_complete(visit, daemon, url)
+
+
+def test_the_form_of_another_site_makes_nothing(
+    browser: Browser, daemon: Daemon
+) -> None:
+    visit = Visit(browser, daemon.url.replace("127.0.0.1", OTHER_NAME))
+    # A page without an origin of its own.
+    visit.page.goto(
+        "data:text/html,<form method=post action="
+        f"http://{OTHER_NAME}:{daemon.port}/><button>Create a PIN</button></form>"
+    )
+    with visit.page.expect_navigation() as done:
+        visit.click("Create a PIN")
+    assert done.value.status == 403
+
+
 def test_the_script_may_come_late(browser: Browser, daemon: Daemon) -> None:
     # So the service made the snippets, and it does not see what the browser sees:
     # here a proxy is between them.
     def proxy(route: Route) -> None:
-        headers = {**route.request.headers, "host": "sesame.inside"}
+        # The form below is on no page of the daemon's.
+        named = {"host": "sesame.inside", "origin": "http://sesame.inside"}
+        headers = route.request.headers | named
         route.fulfill(response=route.fetch(headers=headers))
 
     visit = Visit(browser, "about:blank")

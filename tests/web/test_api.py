@@ -58,9 +58,8 @@ def test_what_was_created_can_be_read(caller: Caller) -> None:
     assert read.headers["ETag"] == made.headers["ETag"]
 
 
-@pytest.mark.parametrize("value", [{}, {"sesame": "open"}])
-def test_a_body_may_come_with_a_new_cluster(caller: Caller, value: object) -> None:
-    assert caller.send("POST", CLUSTERS, value).status == 201
+def test_a_body_may_come_with_a_new_cluster(caller: Caller) -> None:
+    assert caller.send("POST", CLUSTERS, {}).status == 201
 
 
 @pytest.mark.parametrize(
@@ -223,7 +222,7 @@ def test_allow(
     assert (options.status, options.body) == (204, b"")
     assert options.headers["Allow"] == allowed
     before = caller.ask("GET", f"{cluster}/keys")
-    fields = {"key": "sesame2", "value": "shut"}
+    fields = {} if kind == "clusters" else {"key": "sesame2", "value": "shut"}
     answer = caller.send(method, paths[kind], fields)
     if method in METHODS[kind]:
         assert answer.status in (200, 201, 204)

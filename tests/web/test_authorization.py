@@ -316,7 +316,7 @@ def test_a_cluster_that_is_not_protected_ignores_tokens(scene: Scene, who: str) 
         ('{"protected":false}', "application/json", False),
         ("protected=true", "application/x-www-form-urlencoded", True),
         ("protected=false", "application/x-www-form-urlencoded", False),
-        ("sesame=1", "application/x-www-form-urlencoded", None),
+        ("", "application/x-www-form-urlencoded", None),
     ],
 )
 def test_who_gets_a_protected_cluster(
@@ -345,6 +345,46 @@ def test_what_protected_cannot_be(wire: Wire, value: str) -> None:
     body = f'{{"protected":{value}}}'
     answer = Caller(wire).post(CLUSTERS, body, "application/json")
     assert_wrong(answer, {"protected": ["Must be a valid boolean: true or false."]})
+    assert len(wire.book) == 0
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("require", [False, True])
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        # As curl sends it, if nobody tells it what it is.
+        ('{"protected": true}', FORM),
+        ('{"protected": true, "sesame": "a=b&c=d"}', FORM),
+        ("protect=true", FORM),
+        ("Protected=true", FORM),
+        ("protected=true&sesame=1", FORM),
+        ("protected", "text/plain"),
+        ('{"protect": true}', "application/json"),
+        ('{"protected": true, "sesame": 1}', "application/json"),
+        ('{"": true}', "application/json"),
+    ],
+)
+def test_whoever_asks_in_the_wrong_way_gets_nothing(
+    clock: Clock,
+    require: bool,  # noqa: FBT001
+    body: str,
+    media_type: str,
+) -> None:
+    wire = Wire(clock, require_protected=require)
+    for path in (CLUSTERS, "/"):
+        answer = Caller(wire).ask("POST", path, body, {"Content-Type": media_type})
+        if media_type == "text/plain" and path == CLUSTERS:
+            assert answer.status == 415
+            continue
+        assert answer.status == 400
+        if path == CLUSTERS:
+            (reason,) = answer.json["errors"]["non_field_errors"]
+            for words in ("protected=true", "Content-Type: application/json"):
+                assert words in reason
+            assert "sesame" not in reason
     assert len(wire.book) == 0
 
 
@@ -379,6 +419,82 @@ def test_another_site_changes_nothing(
     assert answer.status == 403
     assert answer.json["type"] == "/problems#cross-site"
     assert scene.state() == before
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("words", [words for words in REQUESTS if words[0] in "GH"])
+def test_another_site_names_no_pin(scene: Scene, site: str, words: str) -> None:
+    scene.headers["browser"] = scene.headers["admin"] | {"Sec-Fetch-Site": site}
+    scene.headers["browser"] |= {"Sec-Fetch-Mode": "navigate"}
+    assert scene.ask(words, "browser").status == 403
+
+
+HERE = [
+    ("http://sesame.example", "sesame.example"),
+    ("http://sesame.example:80", "sesame.example"),
+    ("http://Sesame.example", "sesame.example:80"),
+    ("http://sesame.example:8080", "SESAME.example:8080"),
+    ("http://[2001:db8::1]:8080", "[2001:db8::1]:8080"),
+    # A proxy ended TLS.
+    ("https://sesame.example", "sesame.example"),
+    ("https://sesame.example:443", "sesame.example"),
+    ("https://sesame.example:8443", "sesame.example:8443"),
+]
+"""Origin and Host, as a browser sends them."""
+
+ELSEWHERE = [
+    ("null", "sesame.example"),
+    ("", "sesame.example"),
+    ("sesame.example", "sesame.example"),
+    ("http://", "sesame.example"),
+    ("http://evil.example", "sesame.example"),
+    ("http://sesame.example.evil.example", "sesame.example"),
+    ("http://evil.sesame.example", "sesame.example"),
+    ("http://sesame.example:8080", "sesame.example"),
+    ("http://sesame.example:443", "sesame.example"),
+    ("http://sesame.example:8081", "sesame.example:8080"),
+    ("https://sesame.example", "sesame.example:80"),
+    ("file://sesame.example", "sesame.example"),
+    ("https://sesame.example, http://evil.example", "sesame.example"),
+]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+@pytest.mark.parametrize(("origin", "host"), [*HERE, *ELSEWHERE])
+def test_a_browser_without_tls_says_only_the_origin(
+    scene: Scene, method: str, origin: str, host: str
+) -> None:
+    path = scene.path + ("/keys" if method == "POST" else "/keys/sesame")
+    token = scene.headers["write"]["Authorization"]
+    before = scene.state()
+    body = '{"key":"sesame","value":"shut"}'
+    request = (
+        f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n"
+        f"Authorization: {token}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    status = int(scene.wire.send(request.encode()).value().split()[1])
+    assert (status == 403) is ((origin, host) in ELSEWHERE)
+    assert status in (200, 201, 204, 403, 409)
+    if status == 403:
+        assert scene.state() == before
+
+
+def test_the_origin_does_not_count_where_the_browser_says_more(scene: Scene) -> None:
+    shown = {"Origin": "https://sesame.example", "Sec-Fetch-Site": "same-origin"}
+    scene.headers["browser"] = scene.headers["write"] | shown
+    assert scene.ask("PUT /keys/sesame", "browser").status == 200
+
+
+@pytest.mark.parametrize("path", [CLUSTERS, "/"])
+def test_no_page_without_tls_has_a_browser_create_anything(
+    wire: Wire, path: str
+) -> None:
+    for origin in ("http://evil.example", "null"):
+        assert wire.ask("POST", path, {"Origin": origin}).status == 403
+    assert len(wire.book) == 0
+    own = {"Origin": "http://sesame.example:8080"}
+    assert wire.ask("POST", path, own).status == 201
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none"])

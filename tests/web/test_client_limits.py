@@ -159,6 +159,13 @@ def test_what_is_no_guess(wire: Wire, pin: str, headers: str) -> None:
     assert wire.guard.size() == 0
 
 
+def test_a_page_of_another_site_has_nobody_guess(wire: Wire) -> None:
+    for number in range(5):
+        for said in ("Sec-Fetch-Site: cross-site", "Origin: http://evil.example"):
+            assert ask(wire, get(wrong(number), f"{said}\r\n")).status == 403
+    assert wire.guard.size() == 0
+
+
 def test_a_network_of_64_bits_is_one_client(wire: Wire, headers: str) -> None:
     for number, peer in enumerate(LINK[:3]):
         assert ask(wire, get(wrong(number), headers), peer).status == 404
@@ -296,10 +303,12 @@ def test_connections(wire: Wire, clock: Clock) -> None:
 def test_a_proxy_asks_for_others(wire: Wire, headers: str) -> None:
     own = [Connection(wire.site, wire.clock, PROXY) for _ in range(5)]
     for number in range(5):
-        said = f"{headers}Forwarded: for=198.51.100.{number}\r\n"
+        said = f"{headers}X-Forwarded-For: 198.51.100.{number}\r\n"
         assert ask(wire, get(wrong(number), said), PROXY).status == 404
     said = f"{headers}X-Forwarded-For: 198.51.100.7\r\n"
     for number in range(3):
+        # The proxy passes on what its client has made up, and knows nothing of it.
+        said += f"Forwarded: for=203.0.113.{number}\r\n"
         assert ask(wire, get(wrong(number), said), PROXY).status == 404
     assert_limited(ask(wire, get(wrong(3), said), PROXY), "guesses")
     # The same, wherever it comes from.

@@ -43,7 +43,7 @@ def wire(clock: Clock) -> Wire:
 def assert_safe(answer: Answer) -> None:
     headers = answer.headers
     assert set(headers["Content-Security-Policy"].split("; ")) == POLICY
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert not any(name.startswith("Access-Control-") for name in headers)
