@@ -2,7 +2,8 @@
 What the machine allows, and what the daemon may come to need.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from attrs import frozen
@@ -11,6 +12,9 @@ from cvmpair.checks.verdict import Verdict, fail, ok, warn
 
 OTHER_FILES: Final = 512
 """Descriptors for the state, and for clients that do not wait."""
+
+WIDEST: Final = {4: 24, 6: 64}
+"""By IP version, the bits that the networks of reverse proxies have at least."""
 
 MIB: Final = 1024 * 1024
 DAEMON: Final = 60 * MIB
@@ -80,3 +84,20 @@ def _open_files(facts: LimitFacts, waiters: int) -> Verdict:
     if facts.open_files < need:
         return warn(about, text, step)
     return ok(about, text)
+
+
+def check_proxies(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[Verdict]:
+    """
+    Yield the verdicts about the networks that are believed when they say who asks.
+    """
+    for network in networks:
+        about = f"trusted proxy {network}"
+        if network.prefixlen < WIDEST[network.version]:
+            yield warn(
+                about,
+                "whoever is in this network can pass for any address",
+                "name the proxies one by one with --trusted-proxy, and let no machine "
+                "that boots be among them",
+            )
+        else:
+            yield ok(about, "believed when it says for whom it asks")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import asdict
 
 from cvmpair.checks.clock import ClockFacts, check_clock
-from cvmpair.checks.limits import check_limits
+from cvmpair.checks.limits import check_limits, check_proxies
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
@@ -116,6 +116,7 @@ def _verdicts(
             clusters=settings.limits.clusters,
             backlog=BACKLOG,
         )
+        yield from check_proxies(settings.client_limits.trusted_proxies)
     yield from check_clock(
         ClockFacts(
             synchronised=is_synchronised(), now=time.time(), service=shown, mark=mark

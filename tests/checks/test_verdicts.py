@@ -2,12 +2,13 @@
 From facts to verdicts: each that there can be.
 """
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from cvmpair.checks.clock import ClockFacts, check_clock
-from cvmpair.checks.limits import LimitFacts, check_limits
+from cvmpair.checks.limits import LimitFacts, check_limits, check_proxies
 from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
 from cvmpair.checks.state import StateFacts, check_state
 from cvmpair.checks.verdict import Level, Verdict
@@ -152,3 +153,21 @@ def test_limits(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     )
     assert {about: level for about, level in found.items() if level != "ok"} == not_ok
     assert ("memory" in found) == (given["memory"] is not None)
+
+
+@pytest.mark.parametrize(
+    ("network", "level"),
+    [
+        ("10.0.0.0/8", "warn"),
+        ("192.0.2.0/23", "warn"),
+        ("192.0.2.0/24", "ok"),
+        ("192.0.2.7", "ok"),
+        ("0.0.0.0/0", "warn"),
+        ("2001:db8::/63", "warn"),
+        ("2001:db8::/64", "ok"),
+        ("2001:db8::7", "ok"),
+    ],
+)
+def test_proxies(network: str, level: str) -> None:
+    found = summed_up(check_proxies([ip_network(network), ip_network("192.0.2.9")]))
+    assert list(found.values()) == [level, "ok"]
