@@ -17,6 +17,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from cvmpair.core.clients import Address, Client, client_at, read_address
@@ -53,6 +54,8 @@ class Guard:
     :ivar refused: is called with the name of the limit for each refusal.
     """
 
+    _log = Logger()
+
     limits: ClientLimits = UNLIMITED
     seconds: Callable[[], float]
     key: bytes = field(factory=new_pseudonym_key, repr=False)
@@ -62,6 +65,7 @@ class Guard:
     connections: Tally = field(init=False)
     waiters: Tally = field(init=False)
     _serial: "count[int]" = field(init=False, factory=count)
+    _disbelieved: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         limits, refused = self.limits, self.refused
@@ -94,10 +98,16 @@ class Guard:
         """
         Return who made a request: who the peer is, or for whom it says that it asks.
         """
-        address = None
+        address, name = None, self.limits.forwarded_header
         if peer.trusted:
-            name = self.limits.forwarded_header
             address = asking_for(headers, name, self._trusted)
+        elif peer.client and not self._disbelieved and headers.hasHeader(name):
+            self._disbelieved = True
+            self._log.warn(
+                "disbelieved header={header} (a peer that is no --trusted-proxy sent "
+                "it; if that is your reverse proxy, all its clients count as one)",
+                header=name,
+            )
         return peer.client if address is None else client_at(address)
 
     def check_guess(self, client: Client | None, pin: str) -> None:
