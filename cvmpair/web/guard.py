@@ -7,7 +7,8 @@ tell him the right ones. So once a client has asked for :attr:`Quota.limit` PINs
 never were, it can name no other PIN, right or wrong, until one of those is a minute
 old. The wrong ones themselves it may name again and again, and each counts once: a
 thousand machines with one typing error behind one address are one guess. A cluster
-that has ended is no guess, and whoever waits already goes on waiting.
+that has ended is no guess, whoever waits already goes on waiting, and whoever has a
+token of a cluster needs not guess its PIN.
 """
 
 from collections.abc import Callable
@@ -110,13 +111,17 @@ class Guard:
             )
         return peer.client if address is None else client_at(address)
 
-    def check_guess(self, client: Client | None, pin: str) -> None:
+    def check_guess(
+        self, client: Client | None, pin: str, is_proven: Callable[[], bool]
+    ) -> None:
         """
         Let a client name a PIN, right or wrong.
 
+        :param is_proven: says whether it proves that it knows the cluster.
+
         :raises TooManyRequests: if it has named too many wrong ones.
         """
-        if client in self.guesses.exhausted:
+        if client in self.guesses.exhausted and not is_proven():
             self.guesses.check(client, self._mark(pin), self.seconds())
 
     def count_guess(self, client: Client | None, pin: str) -> None:

@@ -160,6 +160,37 @@ def test_what_is_no_guess(wire: Wire, pin: str, headers: str) -> None:
     assert wire.guard.size() == 0
 
 
+def test_a_token_of_the_cluster_is_no_guess(wire: Wire, pin: str, clock: Clock) -> None:
+    def bearer(answer: Answer, scope: str = "read") -> str:
+        return f"Authorization: Bearer {answer.json['tokens'][scope]}\r\n"
+
+    made, other = [
+        ask(wire, post(CLUSTERS, body='{"protected":true}'), peer)
+        for peer in (CLIENT, OTHER)
+    ]
+    protected = made.json["pin"]
+    admin = bearer(made, "admin")
+    brief = post(
+        f"{CLUSTERS}/{protected}/tokens", admin, '{"scope":"read","lifetime":5}'
+    )
+    expired = f"Authorization: Bearer {ask(wire, brief).json['token']}\r\n"
+    clock.advance(5)
+    for number in range(3):
+        assert ask(wire, get(wrong(number))).status == 404
+    for scope in ("read", "write", "admin"):
+        assert ask(wire, get(protected, bearer(made, scope), "")).status == 200
+    # It proves that cluster alone, and what it does not allow is still not allowed.
+    assert (
+        ask(wire, post(f"{CLUSTERS}/{protected}/keys", bearer(made), JSON)).status
+        == 403
+    )
+    for shown in ("", "Authorization: Bearer\r\n", bearer(other), expired):
+        assert_limited(ask(wire, get(protected, shown, "")), "guesses")
+    for named in (pin, other.json["pin"], wrong(3)):
+        assert_limited(ask(wire, get(named, bearer(made), "")), "guesses")
+    assert ask(wire, post(f"{CLUSTERS}/{protected}/keys", admin, JSON)).status == 201
+
+
 def test_a_page_of_another_site_has_nobody_guess(wire: Wire) -> None:
     for number in range(5):
         for said in ("Sec-Fetch-Site: cross-site", "Origin: http://evil.example"):
