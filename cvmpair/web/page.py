@@ -40,12 +40,6 @@ class Page:
     store: ClusterStore
     require_protected: bool = False
 
-    def is_proven(self, _request: PairingRequest, _pin: str) -> bool:
-        """
-        Say no: no page is about a cluster.
-        """
-        return False
-
     @answers(app, HOME, "GET")
     async def show_form(self, request: PairingRequest) -> Response:
         accepted(request, HTML)

@@ -22,7 +22,7 @@ H = TypeVar("H", bound=Callable[..., Awaitable[Response]])
 
 class Handlers(Protocol):
     """
-    What has the handlers.
+    What has handlers of paths with a PIN.
     """
 
     def is_proven(self, request: PairingRequest, pin: str) -> bool:
