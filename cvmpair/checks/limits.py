@@ -21,6 +21,8 @@ DAEMON: Final = 60 * MIB
 PER_WAITER: Final = 2_700
 PER_CLUSTER: Final = 320
 """In bytes, as measured by ``make bench``; a cluster of two keys."""
+PER_TOMBSTONE: Final = 250
+"""Of a cluster that has ended and is remembered, about."""
 
 
 @frozen(kw_only=True)
@@ -41,13 +43,14 @@ class LimitFacts:
 
 
 def check_limits(
-    facts: LimitFacts, *, waiters: int, clusters: int, backlog: int
+    facts: LimitFacts, *, waiters: int, clusters: int, tombstones: int, backlog: int
 ) -> Iterator[Verdict]:
     """
     Yield the verdicts about limits.
 
     :param waiters: how many requests may wait at the same time.
     :param clusters: how many clusters there may be.
+    :param tombstones: how many that have ended may be remembered.
     :param backlog: how many connections the daemon lets wait to be accepted.
     """
     yield _open_files(facts, waiters)
@@ -61,10 +64,13 @@ def check_limits(
             f"sysctl -w net.core.somaxconn={backlog}",
         )
     if facts.memory is not None:
-        need = DAEMON + waiters * PER_WAITER + clusters * PER_CLUSTER
+        need = DAEMON + waiters * PER_WAITER
+        need += clusters * PER_CLUSTER + tombstones * PER_TOMBSTONE
         text = f"{facts.memory // MIB} MiB available, {need // MIB} MiB may be needed"
         if facts.memory < need:
-            step = "lower --max-clusters or --max-waiters, or add memory"
+            step = (
+                "lower --max-clusters, --max-tombstones or --max-waiters, or add memory"
+            )
             yield warn("memory", text, step)
         else:
             yield ok("memory", text)

@@ -114,6 +114,7 @@ def _verdicts(
             limit_facts(state.holder),
             waiters=settings.max_waiters,
             clusters=settings.limits.clusters,
+            tombstones=settings.limits.tombstones,
             backlog=BACKLOG,
         )
         yield from check_proxies(settings.client_limits.trusted_proxies)

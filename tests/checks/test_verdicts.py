@@ -149,10 +149,21 @@ def test_limits(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     given = {"open_files": 65536, "queue": 4096, "memory": GIB} | changed
     facts = LimitFacts(whose="this shell", **given)
     found = summed_up(
-        check_limits(facts, waiters=20_000, clusters=1_000_000, backlog=1024)
+        check_limits(
+            facts, waiters=20_000, clusters=1_000_000, tombstones=100_000, backlog=1024
+        )
     )
     assert {about: level for about, level in found.items() if level != "ok"} == not_ok
     assert ("memory" in found) == (given["memory"] is not None)
+
+
+def test_what_is_remembered_takes_memory_too() -> None:
+    facts = LimitFacts(whose="this shell", open_files=None, queue=None, memory=GIB)
+    for tombstones, level in ((0, "ok"), (10_000_000, "warn")):
+        found = check_limits(
+            facts, waiters=1, clusters=1, tombstones=tombstones, backlog=1
+        )
+        assert summed_up(found)["memory"] == level
 
 
 @pytest.mark.parametrize(
