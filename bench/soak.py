@@ -1,8 +1,9 @@
 """
 ``python -m bench.soak``: clusters come and go, and nothing may stay of them.
 
-The daemon lets each expire after a minute. Once the first have gone, as many go as
-come, and from then on its memory and its descriptors have to stay what they are.
+The daemon lets each expire after a minute, and remembers the last that did. Once the
+first are forgotten, as many go as come, and from then on its memory and its
+descriptors have to stay what they are.
 """
 
 import argparse
@@ -23,6 +24,9 @@ from bench.servers import Expected, Server, WrongAnswer
 LIFETIME = 60
 WARM_UP = LIFETIME + 30
 """After so many seconds nothing grows any more."""
+
+REMEMBERED = 15
+"""As many clusters have a tombstone as end in so many seconds."""
 
 ROUND = 5
 """The seconds of one round; each has connections of its own."""
@@ -77,12 +81,15 @@ def soak(directory: Path, *, clusters: int, rate: int) -> list[Sample]:
 
     :param rate: the clusters per second.
 
-    :raises WrongAnswer: if one does not expire, or does so early.
+    :raises WrongAnswer: if one does not expire, or does so early, or is not forgotten.
     """
     samples: list[Sample] = []
     pins: list[str] = []
-    lifetime = ["--pin-lifetime", str(LIFETIME)]
-    with servers.daemon(directory / "soak", *lifetime) as daemon:
+    options = [
+        *("--pin-lifetime", str(LIFETIME)),
+        *("--max-tombstones", str(rate * REMEMBERED)),
+    ]
+    with servers.daemon(directory / "soak", *options) as daemon:
         daemon.wait_for(Expected("/", None))
         begin = time.monotonic()
         while len(pins) < clusters:
@@ -100,7 +107,10 @@ def soak(directory: Path, *, clusters: int, rate: int) -> list[Sample]:
             )
             print(samples[-1], flush=True)
             if samples[-1].seconds > WARM_UP:
-                daemon.check(Expected(f"{CLUSTERS}/{pins[0]}", None, status=404))
+                # It has come a round more than a life ago.
+                ended = pins[-(LIFETIME // ROUND + 1) * rate * ROUND]
+                for pin, status in (ended, 410), (pins[0], 404):
+                    daemon.check(Expected(f"{CLUSTERS}/{pin}", None, status=status))
     return samples
 
 

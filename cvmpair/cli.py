@@ -18,6 +18,7 @@ from cvmpair.commands.parser import SERVICE_URL, parser
 from cvmpair.commands.snapshot import run as run_snapshot
 from cvmpair.contexts.block import service_url
 from cvmpair.core.fingerprint import check_fingerprint
+from cvmpair_agent.context.service_url import IN_CLEAR, is_in_clear
 from cvmpair_agent.errors import AgentError, ContextWrong
 
 T = TypeVar("T")
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
         ).run()
         return
     cluster = _create(url or "", options)
+    if cluster.tokens and url is not None and is_in_clear(url):
+        print(f"cvmpair: {IN_CLEAR}", file=sys.stderr)
     print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
 
 

@@ -333,6 +333,13 @@ class PairingDaemon(Service):
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
         )
+        with_tls = [self._certificates.has_one(words) for words, _ in self.endpoints]
+        if self.settings.require_protected and not any(with_tls):
+            self._log.warn(
+                "tokens in clear: no --listen endpoint speaks TLS (unless a proxy in "
+                "front of them does, anybody on the way can read the tokens that "
+                "--require-protected has everybody send)"
+            )
 
     def stopService(self) -> Deferred[None]:
         """

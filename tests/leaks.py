@@ -22,7 +22,7 @@ PIN_SHAPE = re.compile(
     r"(?<![A-Za-z0-9_])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{12}(?![A-Za-z0-9_])"
 )
 SECRET_SHAPE = re.compile(
-    r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])[\w-]{43}(?![\w-])",
+    r"(?<![\w-])(?=(?:[a-z0-9_-]*[A-Z]){5})(?=[\w-]*[a-z])(?=[\w-]*[0-9])[\w-]{43}(?![\w-])",
     re.ASCII,
 )
 """The secret part of a token; by chance alone one in thousands has another."""

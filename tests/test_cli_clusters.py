@@ -76,7 +76,10 @@ def test_a_protected_cluster_for_people_and_for_programs() -> None:
         *(f"{scope}_token: {token}" for scope, token in TOKENS.items()),
     ]
     assert json.loads(members.stdout) == CLUSTER
-    assert lines.stderr == members.stderr == b""
+    warning = b"cvmpair: The token goes over http://"
+    for said in lines.stderr, members.stderr:
+        assert said.startswith(warning)
+        assert said.count(b"\n") == 1
     assert list(map(json.loads, asked.asked)) == [{"protected": True}] * 2
 
 
@@ -91,6 +94,7 @@ def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> N
     assert (refused.returncode, refused.stdout) == (2, b"")
     assert b"name one with --output" in refused.stderr
     assert b"sesame" not in refused.stderr
+    assert b"goes over http://" in done.stderr
     assert asked.asked == [b""] * 3
     assert json.loads((tmp_path / "out-cluster.json").read_text()) == CLUSTER
 

@@ -59,13 +59,12 @@ def own_record(root: Root, say: Say) -> Record | None:
 
 def fits(record: Record, cluster: ClusterContext) -> bool:
     """
-    Say whether a record is of that cluster and role, and of what goes with them.
+    Say whether a record is of that cluster and role, and of what goes with them: a
+    token goes to no other service than the context names now.
     """
-    return (record.pin, record.role, record.token, record.fingerprint) == (
-        cluster.pin,
-        cluster.role,
-        cluster.token,
-        cluster.fingerprint,
+    return all(
+        getattr(record, name) == getattr(cluster, name)
+        for name in ("pin", "role", "service_url", "token", "fingerprint")
     )
 
 

@@ -19,6 +19,7 @@ from cvmpair_agent.commands.local import (
     sources_of,
 )
 from cvmpair_agent.context.cluster import ClusterContext, Role
+from cvmpair_agent.context.service_url import IN_CLEAR, is_in_clear
 from cvmpair_agent.errors import AgentError, ContextWrong
 from cvmpair_agent.files.instance import identify
 from cvmpair_agent.files.record import Record, forget_record, write_record
@@ -69,6 +70,7 @@ async def pair(
             # Whatever comes of this, no other cluster is told that this machine is
             # ready, and no address of it is put into this context.
             forget_record(root)
+            _warn(found.cluster, say)
             record = await _pair(found.cluster, options, reactor, network, progress)
             put_address(options, record.master, say)
             write_record(root, record)
@@ -96,11 +98,17 @@ async def ready(options: Options, reactor: Any, progress: Progress, say: Say) ->
     if record.ready:
         say("announced before")
         return
+    _warn(record, say)
     asking = _asking(options, reactor, progress)
     client = _client(options, reactor, record)
     await publish(asking, client, pin=record.pin, key=MASTER_READY, value=READY)
     write_record(root, evolve(record, ready=True))
     say("announced that the master is ready")
+
+
+def _warn(known: ClusterContext | Record, say: Say) -> None:
+    if known.token is not None and is_in_clear(known.service_url):
+        say(IN_CLEAR)
 
 
 async def _pair(

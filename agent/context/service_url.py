@@ -3,9 +3,15 @@ The base URL of a pairing service, wherever somebody writes it.
 """
 
 import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from cvmpair_agent.context.host import check_host
+
+IN_CLEAR: Final = (
+    "The token goes over http://, and anybody on the way can read it: use https://."
+)
+"""What people are told of a token for a service with such a URL."""
 
 _is_visible_ascii = re.compile("[!-~]+").fullmatch
 
@@ -37,3 +43,10 @@ def check_service_url(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
+
+
+def is_in_clear(url: str) -> bool:
+    """
+    Say whether all that goes to a service with this base URL goes in clear.
+    """
+    return url.startswith("http:")

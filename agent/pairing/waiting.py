@@ -5,6 +5,7 @@ A service that can wait answers in the moment in which the master is there. Its 
 takes the place of the delay before the next try. Any other service is polled.
 """
 
+from math import inf
 from random import random
 from typing import Final
 
@@ -58,37 +59,47 @@ async def wait_for_key(asking: Asking, service: Service, pin: str, key: str) -> 
     :raises AgentError: as :meth:`Asking.until` does.
     """
     seconds = FIRST_WAIT
+    granted = inf
     waits = asking.delays()
     reconnect = steady(*RECONNECT, random)
 
+    def has_waited(wait: int, begun: float) -> bool:
+        # Who claims to have waited, but did not, is not asked without a pause.
+        least = 0.9 * min(wait, granted, PATIENCE)
+        return 0 < least <= asking.clock.seconds() - begun
+
     async def once() -> str:
-        nonlocal seconds
-        begun = asking.clock.seconds()
-
-        def waited() -> bool:
-            # Who claims to have waited, but did not, is not asked without a pause.
-            return asking.clock.seconds() - begun >= 0.9 * min(seconds, PATIENCE)
-
-        try:
+        nonlocal seconds, granted
+        end = asking.clock.seconds() + seconds
+        while True:
+            begun = asking.clock.seconds()
             # An answer that comes at the deadline would not be heard any more.
-            wait = max(0, min(seconds, int(asking.left() - MARGIN)))
-            return await service.key(pin, key, wait=wait)
-        except RetryLater as error:
-            if seconds > FIRST_WAIT and waited():
+            wait = max(0, min(round(end - begun), int(asking.left() - MARGIN)))
+            try:
+                return await service.key(pin, key, wait=wait)
+            except RetryLater as error:
+                if seconds > FIRST_WAIT and has_waited(wait, begun):
+                    raise NotYet(
+                        f"the service ended the wait: {error.reason}",
+                        pause=next(reconnect),
+                    ) from None
+                raise
+            except (ClusterNotFound, KeyNotFound) as error:
+                again = False
+                if isinstance(error, WaitedInVain):
+                    granted = error.granted
+                    again = has_waited(wait, begun)
+                # Who lets nobody wait so long is asked more often, for the same try.
+                if again and round(end - asking.clock.seconds()) > 0:
+                    continue
+                # The original service says the same whether the key or the PIN is
+                # unknown.
+                await check_pin(service, pin)
+                seconds = FIRST_WAIT
+                if again:
+                    seconds = max(seconds, round(next(waits, 0.0)))
                 raise NotYet(
-                    f"the service ended the wait: {error.reason}",
-                    pause=next(reconnect),
+                    "the master has not published it yet", pause=0.0 if again else None
                 ) from None
-            raise
-        except (ClusterNotFound, KeyNotFound) as error:
-            again = isinstance(error, WaitedInVain) and waited()
-            # The original service says the same whether the key or the PIN is unknown.
-            await check_pin(service, pin)
-            seconds = FIRST_WAIT
-            if again:
-                seconds = max(seconds, round(next(waits, 0.0)))
-            raise NotYet(
-                "the master has not published it yet", pause=0.0 if again else None
-            ) from None
 
     return await asking.until(once, key)

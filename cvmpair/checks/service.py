@@ -54,9 +54,13 @@ class ServiceFacts:
     try_problem: str = ""
 
 
-def check_service(facts: ServiceFacts | None) -> Iterator[Verdict]:
+def check_service(
+    facts: ServiceFacts | None, *, protected: bool = False
+) -> Iterator[Verdict]:
     """
     Yield the verdicts about a service.
+
+    :param protected: whether machines send tokens to it.
     """
     if facts is None:
         yield warn(ABOUT, "not asked", "say which one with --service-url")
@@ -75,6 +79,12 @@ def check_service(facts: ServiceFacts | None) -> Iterator[Verdict]:
         )
     else:
         yield ok(ABOUT, f"{facts.url} answers")
+    if protected and facts.url.startswith("http:"):
+        yield warn(
+            "tokens",
+            f"they go to {facts.url}, and anybody on the way can read them",
+            "have the daemon or a proxy in front of it speak TLS, and use https://",
+        )
     if facts.certificate is not None:
         yield from _certificate(facts.certificate)
     if facts.try_problem:

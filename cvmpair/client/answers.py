@@ -5,6 +5,7 @@ What the service answered, and what that means.
 import json
 import re
 from http import HTTPStatus
+from math import inf
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -45,7 +46,9 @@ NOT_OURS: Final = (
 )
 
 _seconds = re.compile(rb"[0-9]{1,9}").fullmatch
-_waits = re.compile(rb"(?:^|,)\s*wait\s*(?:[=,;]|$)", re.IGNORECASE).search
+_waits = re.compile(
+    rb"(?:^|,)\s*wait\s*(?:=\s*\"?([0-9]{1,9})\b|[=,;]|$)", re.IGNORECASE
+).search
 
 
 @frozen(kw_only=True)
@@ -55,14 +58,15 @@ class Answer:
 
     :ivar media_type: in lower case, without parameters; empty if it has none.
     :ivar retry_after: the seconds that ``Retry-After`` asks for.
-    :ivar waits: whether the service does what ``Prefer: wait`` asked for (RFC 7240).
+    :ivar waits: the seconds that the service waits, if it does what ``Prefer: wait``
+        asked for (RFC 7240); infinite if it does not say how many.
     :ivar location: the origin that ``Location`` points to.
     """
 
     status: int
     media_type: str = ""
     retry_after: float | None = None
-    waits: bool = False
+    waits: float | None = None
     location: str = ""
     body: bytes = field(default=b"", repr=False)
 
@@ -150,7 +154,7 @@ async def read_answer(response: IResponse, url: str) -> Answer:
         status=response.code,
         media_type=content_type.partition(";")[0].strip().lower(),
         retry_after=_retry_after(response),
-        waits=_waits(_header(response, b"Preference-Applied")) is not None,
+        waits=_granted(_header(response, b"Preference-Applied")),
         location=_origin(_header(response, b"Location"), url),
     )
     body = _Body()
@@ -186,6 +190,13 @@ def _retry_after(response: IResponse) -> float | None:
     # What is no date fails in many ways.
     except Exception:
         return None
+
+
+def _granted(applied: bytes) -> float | None:
+    found = _waits(applied)
+    if found is None:
+        return None
+    return float(found[1]) if found[1] else inf
 
 
 def _origin(location: bytes, url: str) -> str:

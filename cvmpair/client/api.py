@@ -183,7 +183,9 @@ class PairingClient:
         )
         answer.expect(HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
         if answer.status == HTTPStatus.NOT_FOUND:
-            raise WaitedInVain if answer.waits else KeyNotFound
+            if answer.waits is not None:
+                raise WaitedInVain(answer.waits)
+            raise KeyNotFound
         if answer.status == HTTPStatus.GONE:
             raise ClusterNotFound
         return answer.line(name)

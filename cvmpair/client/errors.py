@@ -5,13 +5,21 @@ What the service says about clusters and keys are the errors of
 :mod:`cvmpair.core.errors`. No text here holds a PIN, a value or the path of a URL.
 """
 
+from math import inf
+
 from cvmpair.core.errors import KeyNotFound
 
 
 class WaitedInVain(KeyNotFound):
     """
     There is no such key yet, says a service that has waited for it.
+
+    :ivar granted: the seconds that it says it waits.
     """
+
+    def __init__(self, granted: float = inf) -> None:
+        super().__init__()
+        self.granted = granted
 
 
 class ClientError(Exception):

@@ -11,6 +11,7 @@ from typing import Any, Final
 from attrs import asdict
 
 from cvmpair.checks.clock import ClockFacts, check_clock
+from cvmpair.checks.keys import check_keys
 from cvmpair.checks.limits import check_limits, check_proxies
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
@@ -88,6 +89,7 @@ def _verdicts(
     from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
     from cvmpair.facts.state import state_facts  # noqa: PLC0415
     from cvmpair.options import BACKLOG  # noqa: PLC0415
+    from cvmpair.services.key_files import exposed_keys  # noqa: PLC0415
 
     service: ServiceFacts | None = None
     shown: float | None = None
@@ -100,13 +102,16 @@ def _verdicts(
                 f"--ca-file {options.ca_file!r} cannot be read as certificates."
             ) from None
         shown = probe.time
-    mark = None
+    mark, protected = None, False
     try:
         settings = settings_of(words)
     except ValueError as error:
         yield fail("configuration", str(error), "twistd cvmpair --help lists them")
     else:
         yield ok("configuration", f"listens on {', '.join(settings.listen)}")
+        endpoints = (*settings.listen, *settings.admin_listen)
+        yield from check_keys([key for one in endpoints for key in exposed_keys(one)])
+        protected = settings.require_protected
         state = state_facts(settings.state_dir)
         mark = state.mark
         yield from check_state(state)
@@ -123,7 +128,7 @@ def _verdicts(
             synchronised=is_synchronised(), now=time.time(), service=shown, mark=mark
         )
     )
-    yield from check_service(service)
+    yield from check_service(service, protected=protected)
 
 
 def _members(verdict: Verdict) -> dict[str, str]:

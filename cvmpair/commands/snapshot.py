@@ -28,6 +28,11 @@ was acknowledged before it began is in it. Keep the clocks of both machines righ
 expire when they would have.
 """
 
+VALID_AGAIN: Final = (
+    "tokens that were revoked and clusters that were deleted since the export are "
+    "valid again: revoke and delete them again"
+)
+
 
 def add_snapshot(commands: Any) -> None:
     """
@@ -97,6 +102,7 @@ def run(options: Namespace) -> None:
             with _opened(options.file) as file:
                 contents = import_state(options.state_dir, _name(options.file), file)
             print(f"imported {_described(contents)}")
+            print(f"cvmpair: {VALID_AGAIN}", file=sys.stderr)
         else:
             if options.file is None:
                 contents = read_state(options.state_dir, verify)

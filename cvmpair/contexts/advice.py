@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cvmpair_agent.context.cluster import DEFAULT_SERVICE_URL, ClusterContext, Role
 from cvmpair_agent.context.grammar import Section
 from cvmpair_agent.context.placeholder import PLACEHOLDER
+from cvmpair_agent.context.service_url import IN_CLEAR, is_in_clear
 
 _PLACEHOLDER: Final = PLACEHOLDER.decode()
 
@@ -33,9 +34,6 @@ LOOPBACK: Final = (
     "The service URL names this machine itself, where no other machine finds the "
     "service."
 )
-IN_CLEAR: Final = (
-    "The token goes over http://, and anybody on the way can read it: use https://."
-)
 
 _comment: Final = re.compile(
     rf"^[^\n\"'#]*[ \t]{re.escape(_PLACEHOLDER)}", re.MULTILINE
@@ -56,7 +54,7 @@ def advice(text: str, section: Section, cluster: ClusterContext) -> tuple[str, .
     deserved = {
         NO_SERVICE_URL: section.get("cvm_service_url") is None,
         LOOPBACK: _is_loopback(urlsplit(cluster.service_url).hostname or ""),
-        IN_CLEAR: cluster.token is not None and cluster.service_url.startswith("http:"),
+        IN_CLEAR: cluster.token is not None and is_in_clear(cluster.service_url),
         NO_PLACEHOLDER: cluster.role is Role.WORKER and _PLACEHOLDER not in text,
         COMMENT: bool(_has_comments(text) and _comment(text)),
         TOO_EARLY: _bootcmd(text) is not None,

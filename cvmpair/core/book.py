@@ -27,6 +27,7 @@ from cvmpair.core.packing import (
     Packed,
     count_keys,
     deadline_of,
+    ending_of,
     find_key,
     is_tombstone,
     pack,
@@ -68,8 +69,8 @@ class ClusterBook:
         self._deadlines = Deadlines()
         self._tombstones = Tombstones(limits.tombstones)
         self._journal: dict[str, int] = {}
-        # What else the journal would have to say, 0 for each: who has expired or is
-        # forgotten.
+        # What else the journal would have to say: who has expired or is forgotten, with
+        # 0, or with the version that deleted it.
         self._expired: dict[str, int] = {}
         self._version = 0
 
@@ -105,7 +106,8 @@ class ClusterBook:
             else:
                 self._deadlines.add(pin, deadline_of(packed))
         tombstones = [(pin, self._clusters.pop(pin)) for pin in ended]
-        self._note_forgotten(self._tombstones.load(tombstones))
+        # All of them are durable.
+        self._expired.update((pin, 0) for pin, _ in self._tombstones.load(tombstones))
 
     def begin_run(self, version: int) -> None:
         """
@@ -363,11 +365,13 @@ class ClusterBook:
         tombstone = pack_tombstone(reason, ended, version)
         self._note_forgotten(self._tombstones.add(pin, tombstone))
 
-    def _note_forgotten(self, pins: Iterable[str]) -> None:
-        for pin in pins:
-            # That it was deleted must be durable before it is unknown.
+    def _note_forgotten(self, tombstones: Iterable[tuple[str, Packed]]) -> None:
+        for pin, tombstone in tombstones:
             if pin not in self._journal:
-                self._expired[pin] = 0
+                # That it was deleted must be durable before it is unknown, and may
+                # still be on its way.
+                deleted = ending_of(tombstone).reason == "deleted"
+                self._expired[pin] = version_of(tombstone) if deleted else 0
 
     def _next_version(self) -> int:
         self._version += 1

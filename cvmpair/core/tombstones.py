@@ -51,16 +51,18 @@ class Tombstones:
         """
         return self._packed.get(pin)
 
-    def load(self, tombstones: Iterable[tuple[str, Packed]]) -> list[str]:
+    def load(
+        self, tombstones: Iterable[tuple[str, Packed]]
+    ) -> list[tuple[str, Packed]]:
         """
         Take over what the backing holds, in any order, as :meth:`add` does.
         """
         ordered = sorted(tombstones, key=lambda one: ending_of(one[1]).ended)
         return [gone for one in ordered for gone in self.add(*one)]
 
-    def add(self, pin: str, packed: Packed) -> list[str]:
+    def add(self, pin: str, packed: Packed) -> list[tuple[str, Packed]]:
         """
-        Keep one more, and return the PINs of those that are forgotten for it.
+        Keep one more, and return those that are forgotten for it, each with its PIN.
         """
         self._packed[pin] = packed
         self._queue.append(pin)
@@ -75,22 +77,21 @@ class Tombstones:
         """
         return self._next
 
-    def pop_over(self, now: float, at_most: int) -> list[str]:
+    def pop_over(self, now: float, at_most: int) -> list[tuple[str, Packed]]:
         """
-        Forget those whose time is over, and return their PINs.
+        Forget those whose time is over, and return them, each with its PIN.
 
         :param at_most: how many at most; call again for the rest.
         """
-        gone: list[str] = []
+        gone: list[tuple[str, Packed]] = []
         while self._next is not None and self._next <= now and len(gone) < at_most:
             gone.append(self._forget())
             self._look()
         return gone
 
-    def _forget(self) -> str:
+    def _forget(self) -> tuple[str, Packed]:
         pin = self._queue.popleft()
-        del self._packed[pin]
-        return pin
+        return pin, self._packed.pop(pin)
 
     def _look(self) -> None:
         self._next = None

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from cvmpair.core.fingerprint import fingerprint
+from cvmpair.services.key_files import exposed_keys
 
 
 @define(eq=False)
@@ -41,6 +42,12 @@ class Certificates:
         if isinstance(getattr(port, "factory", None), TLSMemoryBIOFactory):
             self._ports.append((words, port))
             self._read(words, port, "certificate unusable listen={words!r} {reason!r}")
+
+    def has_one(self, words: str) -> bool:
+        """
+        Say whether the endpoint of these words speaks TLS.
+        """
+        return any(words == known for known, _ in self._ports)
 
     def renew(self) -> None:
         """
@@ -73,6 +80,13 @@ class Certificates:
         port.factory.doStart()
         before.doStop()
         self._log.info("certificate listen={words!r} {shown}", words=words, shown=shown)
+        for file, mode in exposed_keys(words):
+            self._log.warn(
+                "private key open to every user file={file!r} mode={mode} (chmod 0640, "
+                "with a group that the daemon's user is in, or 0600)",
+                file=str(file),
+                mode=f"{mode:04o}",
+            )
 
 
 def _shown(creator: Any) -> str:

@@ -22,7 +22,8 @@ class Expiry:
     """
     Removes clusters from the book when their time is over.
 
-    :ivar expired: is called after some were removed, with their PINs.
+    :ivar expired: is called after some were removed, or are remembered no longer, with
+        the PINs of those that were removed.
     """
 
     _log = Logger()
@@ -63,15 +64,19 @@ class Expiry:
         pins = self.book.expire(self.timeline.now(), at_most=sys.maxsize)
         if pins:
             self._log.info("expired clusters={count} (while down)", count=len(pins))
-            self.expired(pins)
+        self._tell(pins)
         return len(pins)
+
+    def _tell(self, pins: Sequence[str]) -> None:
+        # Those that are forgotten are to go from the backing too.
+        if pins or self.book.has_expired():
+            self.expired(pins)
 
     def _run(self, before: int) -> None:
         self._due = None
         pins = self.book.expire(self.timeline.now(), SLICE)
         count = len(pins)
-        if pins:
-            self.expired(pins)
+        self._tell(pins)
         if count == SLICE:
             self._due = self.clock.callLater(0, self._run, before + count)
             return

@@ -30,7 +30,7 @@ from cvmpair.core.packing import Packed
 from cvmpair.core.polling import Budget, NotYet, poll
 from cvmpair.core.timeline import ClockMark, Timeline
 
-RETRY_AFTER: Final = 60.0
+RETRY_AFTER: Final = 10.0
 """The seconds that a client is told to wait while nothing can be saved."""
 
 FIRST_DELAY: Final = 1.0
@@ -218,8 +218,10 @@ class Snapshotting:
         if self.interval is not None:
             return None
         version = self.book.pending(pin)
-        if version is None and self._in_flight is not None:
-            version = self._in_flight.journal.get(pin)
+        # That it has expired or is forgotten need not be durable, but what is being
+        # written of it must be first.
+        if not version and self._in_flight is not None:
+            version = self._in_flight.journal.get(pin, version)
         return None if version is None or version <= self._durable else version
 
     async def finish(self) -> None:

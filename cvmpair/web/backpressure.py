@@ -1,9 +1,11 @@
 """
 Clients that ask and do not take the answers: no more is made for them than what one
-answer needs, and they are cut.
+answer needs, and they are cut. So are those that say too much while they wait.
 
 Twisted by itself answers all requests that came in one piece, up to 64 KiB of them,
 whether or not the answers are read, and cuts such a client after more than a minute.
+Where too much comes behind a request it reads no more, and so would not hear for the
+whole of a long wait that the client has gone.
 """
 
 from typing import Any, Final
@@ -29,7 +31,8 @@ if nothing has gone out between them, so 6 after it has stopped to read.
 
 class BackpressuredChannel(HTTPChannel):
     """
-    A connection that takes up no request while answers wait to be read.
+    A connection that takes up no request while answers wait to be read, and keeps
+    little of what comes while a client waits for news.
     """
 
     transport: Any
@@ -39,12 +42,29 @@ class BackpressuredChannel(HTTPChannel):
     _look: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self.transport.bufferSize = BUFFER_SIZE
+        # What TLS wraps is what reads and has the producer pause.
+        wrapped = getattr(self.transport, "transport", self.transport)
+        wrapped.bufferSize = BUFFER_SIZE
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._look_no_more()
         super().connectionLost(reason)
+
+    @property
+    def waits(self) -> bool:
+        """
+        Whether its client waits for news.
+        """
+        return any(request.waits for request in self.requests)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._handlingRequest and self.waits:
+            kept = sum(map(len, self._dataBuffer))
+            if kept + len(data) > BUFFER_SIZE:
+                self.transport.abortConnection()
+                return
+        super().rawDataReceived(data)
 
     def pauseProducing(self) -> None:
         super().pauseProducing()

@@ -19,13 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from cvmpair.core.errors import (
-    ClusterGone,
-    ClusterNotFound,
-    KeyNotFound,
-    PairingError,
-    Stopping,
-)
+from cvmpair.core.errors import ClusterNotFound, PairingError, Stopping
 from cvmpair.core.model import Key
 from cvmpair.core.packing import Packed, is_protected
 from cvmpair.core.watchers import Place, Question
@@ -92,11 +86,23 @@ class LaneChannel(PairingChannel):
     # Whether what is written goes to a socket as it is.
     _plain = False
 
+    @property
+    def waits(self) -> bool:
+        return self._place is not None or super().waits
+
     def connectionMade(self) -> None:
         # Exactly these: what wraps a transport, as TLS does, may pass all that it does
         # not know on to what it wraps.
         self._plain = type(self.transport) in (tcp.Server, unix.Server)
         super().connectionMade()
+
+    def write(self, data: bytes) -> None:
+        if self._plain:
+            # Also what goes the ordinary way is sent before anything else is read: a
+            # client that closes his side right after a request still has the answer.
+            self.site.lane.outbox.write(self.transport, data)
+        else:
+            self.transport.write(data)
 
     def dataReceived(self, data: bytes) -> None:
         if not (
@@ -215,9 +221,12 @@ class LaneChannel(PairingChannel):
             if not fields.wait:
                 live = waiting.store.live(packed)
                 return answer_key(live, name, fields.media_type, fields.condition)
-            response = waiting.answer_once(_reading(request, name), packed)
-        except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
-            response = self._refusal(error, KEY, request)
+            response = waiting.answer_once(
+                _reading(request, name),
+                packed,
+                fields.accept,
+                lambda error: self._refusal(error, KEY, request),
+            )
         except Exception as error:
             return self._refusal(error, KEY, request)
         seconds = waiting.granted(fields.wait)
@@ -299,10 +308,7 @@ class LaneChannel(PairingChannel):
         closing = not self.persistent
         data = lane.message(response, closing=closing)
         lane.counts.add(kind, response.code)
-        if self._plain:
-            lane.outbox.write(self.transport, data)
-        else:
-            self.transport.write(data)
+        self.write(data)
         if closing:
             # Nothing that still comes is a request.
             self._handlingRequest = True

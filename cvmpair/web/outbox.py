@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.python.failure import Failure
+
+from cvmpair.web.problems import log_defect
 
 
 class Outbox:
@@ -36,6 +39,8 @@ class Outbox:
         # to the transport meanwhile finds the data where it looks for them.
         transport._tempDataBuffer.append(data)  # noqa: SLF001
         transport._tempDataLen += len(data)  # noqa: SLF001
+        if len(data) > transport.bufferSize:
+            transport._maybePauseProducer()  # noqa: SLF001
         self._transports.append(transport)
         if len(self._transports) == 1:
             self._later(self._send)
@@ -43,8 +48,13 @@ class Outbox:
     def _send(self) -> None:
         transports, self._transports = self._transports, []
         for transport in transports:
-            # What is left, or went wrong, is for the reactor.
-            if transport.connected and (
-                transport.doWrite() is not None or transport.dataBuffer
-            ):
-                transport.startWriting()
+            try:
+                # What is left, or went wrong, is for the reactor.
+                if transport.connected and (
+                    transport.doWrite() is not None or transport.dataBuffer
+                ):
+                    transport.startWriting()
+            except Exception:
+                # Others have something to send too.
+                log_defect(Failure(), "-")
+                transport.abortConnection()

@@ -77,6 +77,12 @@ class KeyRequest(NamedTuple):
     body: bytes
 
 
+class _NotUnderstoodError(Exception):
+    """
+    These headers are for those who understand HTTP.
+    """
+
+
 def recognise(data: bytes) -> KeyRequest | None:
     """
     Return the request that bytes are, if they are one, whole and nothing else.
@@ -87,32 +93,36 @@ def recognise(data: bytes) -> KeyRequest | None:
     pin, name, posted_to, headers = found.groups()
     if len(headers) > HEADERS_SIZE:
         return None
-    fields = _read_headers(headers, posted_to is None)
+    try:
+        fields = _read_headers(headers, posted_to is None)
+    except _NotUnderstoodError:
+        return None
     body = data[found.end() :]
-    if fields is None or len(body) != fields.length:
+    if len(body) != fields.length:
         return None
     if posted_to is None:
         return KeyRequest(pin.decode(), name.decode(), fields, body)
     return KeyRequest(posted_to.decode(), None, fields, body)
 
 
-# What differs from one request of a client to its next is in the first line.
+# What differs from one request of a client to its next is in the first line. What is
+# not understood is not kept: a token may be in it.
 @lru_cache(maxsize=1024)
-def _read_headers(headers: bytes, getting: bool) -> Fields | None:  # noqa: FBT001
+def _read_headers(headers: bytes, getting: bool) -> Fields:  # noqa: FBT001
     known = _OF_GET if getting else _OF_POST
     fields: dict[bytes, bytes] = {}
     for line in headers.splitlines():
         found = _FIELD.fullmatch(line)
         if found is None:
-            return None
+            raise _NotUnderstoodError
         name = found[1].lower()
         if name in fields or name not in known:
-            return None
+            raise _NotUnderstoodError
         fields[name] = found[2]
     return _understand(fields, getting=getting)
 
 
-def _understand(fields: Mapping[bytes, bytes], *, getting: bool) -> Fields | None:
+def _understand(fields: Mapping[bytes, bytes], *, getting: bool) -> Fields:
     connection = fields.get(b"connection", b"keep-alive").lower()
     length = fields.get(b"content-length", b"0" if getting else b"")
     accept = fields.get(b"accept", b"*/*").decode("ascii")
@@ -123,12 +133,12 @@ def _understand(fields: Mapping[bytes, bytes], *, getting: bool) -> Fields | Non
         or not _LENGTH.fullmatch(length)
         or media_type is None
     ):
-        return None
+        raise _NotUnderstoodError
     tags = [fields[b"if-none-match"]] if b"if-none-match" in fields else []
     try:
         condition = read_condition([], tags)
     except BadRequest:
-        return None
+        raise _NotUnderstoodError from None
     return Fields(
         accept=accept,
         media_type=media_type,

@@ -36,6 +36,7 @@ class PairingRequest(Request):
 
     :ivar route: the pattern of the resource, never the path.
     :ivar pin: the PIN of the cluster that it is about, if it is a legal one.
+    :ivar waits: whether it waits for news.
     :ivar gone: whether the client has gone before it was answered.
     """
 
@@ -44,6 +45,7 @@ class PairingRequest(Request):
 
     route = "-"
     pin: str | None = None
+    waits = False
     gone = False
     received: float = 0.0
     # A cycle of types: the channel makes requests.

@@ -8,6 +8,8 @@ that it would have waited. ``Vary`` does not name ``Prefer``: the preference sel
 no representation, and no answer may be cached.
 """
 
+from collections.abc import Callable
+
 from attrs import define, field
 from klein import Response
 from twisted.internet.defer import Deferred
@@ -23,6 +25,7 @@ from cvmpair.core.errors import (
 from cvmpair.core.packing import Packed
 from cvmpair.core.watchers import Watchers
 from cvmpair.stores.protocol import ClusterStore
+from cvmpair.web.negotiation import accept_header
 from cvmpair.web.preferences import wait_of
 from cvmpair.web.reading import Reading
 from cvmpair.web.request import PairingRequest
@@ -61,6 +64,9 @@ class Waiting:
     watchers: Watchers
     max_wait: float
     _rendered: tuple[Reading, Packed, Response] | None = field(init=False, default=None)
+    _refused: tuple[tuple[Reading, Packed | None, str], Response] | None = field(
+        init=False, default=None
+    )
     _applied: tuple[Response, int, Response] | None = field(init=False, default=None)
 
     def seconds(self, request: PairingRequest, reading: Reading) -> int:
@@ -120,30 +126,52 @@ class Waiting:
             lambda _: self.watchers.leave(place)
         )
         place = self.watchers.wait(question, seconds, _Waiter(news), request.asker)
+        request.waits = True
         match await news:
             case None:
                 return self._answer(
                     reading, await self.store.read(question.pin, access)
                 )
             case (packed,):
-                return self.answer_once(reading, packed, access)
+                accept = accept_header(request)
+                return self.answer_once(
+                    reading, packed, accept, request.refusal, access
+                )
 
     def answer_once(
-        self, reading: Reading, packed: Packed | None, access: Access = WITHOUT_TOKEN
+        self,
+        reading: Reading,
+        packed: Packed | None,
+        accept: str,
+        refusal: Callable[[Exception], Response],
+        access: Access = WITHOUT_TOKEN,
     ) -> Response:
         """
-        Return the answer to one of many who wait for the same.
+        Return the answer, which may be a refusal, to one of many who wait for the same.
 
         They are told one after the other, so it is made once; whether somebody may
         have it is asked for each.
+
+        :param accept: the ``Accept`` header, which says how a refusal looks.
+        :param refusal: makes one.
         """
         self.store.check_access(packed, access)
         last = self._rendered
         if last is not None and last[1] is packed and last[0] == reading:
             return last[2]
-        response = self._answer(reading, packed)
-        if packed is not None:
-            self._rendered = (reading, packed, response)
+        asked = (reading, packed, accept)
+        if self._refused is not None and self._refused[0] == asked:
+            return self._refused[1]
+        try:
+            response = self._answer(reading, packed)
+        except (ClusterGone, ClusterNotFound, KeyNotFound) as error:
+            response = refusal(error)
+            # That there is nothing counts as a guess for each.
+            if packed is not None:
+                self._refused = (asked, response)
+        else:
+            if packed is not None:
+                self._rendered = (reading, packed, response)
         return response
 
     def applied_once(self, response: Response, seconds: int) -> Response:

@@ -3,11 +3,13 @@ From facts to verdicts: each that there can be.
 """
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cvmpair.checks.clock import ClockFacts, check_clock
+from cvmpair.checks.keys import check_keys
 from cvmpair.checks.limits import LimitFacts, check_limits, check_proxies
 from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
 from cvmpair.checks.state import StateFacts, check_state
@@ -128,6 +130,24 @@ def test_service(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
         not_ok = {"certificate": "fail", "certificate's end": "fail"}
     assert bad == not_ok
     assert ("certificate's key" in found) == (certificate is not None)
+
+
+@pytest.mark.parametrize(
+    ("url", "protected", "warned"),
+    [("http://h", True, True), ("http://h", False, False), ("https://h", True, False)],
+)
+def test_tokens_in_clear(url: str, *, protected: bool, warned: bool) -> None:
+    facts = ServiceFacts(url=url, status=200, allows=True)
+    found = summed_up(check_service(facts, protected=protected))
+    assert found == {"service": "ok"} | ({"tokens": "warn"} if warned else {})
+
+
+def test_keys() -> None:
+    assert summed_up(check_keys([])) == {"private keys": "ok"}
+    (verdict,) = check_keys([(Path("/a"), 0o644), (Path("/b"), 0o604)])
+    assert verdict.level is Level.WARN
+    assert verdict.text == "every user may read /a (mode 0644), /b (mode 0604)"
+    assert verdict.next_step.startswith("chmod 0640 /a /b, with a group")
 
 
 def test_no_service() -> None:

@@ -5,6 +5,7 @@ service, and of those of strangers.
 
 import json
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any
 
 import pytest
@@ -165,22 +166,25 @@ def test_a_key_in_something_else(clock: Clock, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "waits"),
+    ("headers", "granted"),
     [
-        ({}, False),
-        ({"Preference-Applied": "wait=60"}, True),
-        ({"Preference-Applied": "respond-async, Wait = 5; sesame"}, True),
-        ({"Preference-Applied": "wait"}, True),
-        ({"Preference-Applied": "waiting=5, return=minimal"}, False),
+        ({}, None),
+        ({"Preference-Applied": "wait=60"}, 60),
+        ({"Preference-Applied": "respond-async, Wait = 5; sesame"}, 5),
+        ({"Preference-Applied": 'wait="3"'}, 3),
+        ({"Preference-Applied": "wait"}, inf),
+        ({"Preference-Applied": "wait=sesame"}, inf),
+        ({"Preference-Applied": "waiting=5, return=minimal"}, None),
     ],
 )
 def test_a_key_that_is_waited_for(
-    clock: Clock, headers: dict[str, str], *, waits: bool
+    clock: Clock, headers: dict[str, str], granted: float | None
 ) -> None:
     canned = Canned(404, headers=headers)
     with pytest.raises(KeyNotFound) as caught:
         result_of(client_of(StubTreq(canned), clock).key(PIN, "master_ip", wait=60))
-    assert (type(caught.value) is WaitedInVain) is waits
+    assert getattr(caught.value, "granted", None) == granted
+    assert isinstance(caught.value, WaitedInVain) is (granted is not None)
     (request,) = canned.requests
     assert request.getHeader("Prefer") == "wait=60"
 

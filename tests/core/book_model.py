@@ -36,20 +36,25 @@ class ModelBook:
     """
     :ivar ended: what happened to which cluster, and when, in the order in which they
         are forgotten.
+    :ivar deletions: the version of each deletion that is remembered.
     :ivar journal: what has changed since the last write, with the version that
         must be durable before it may be told.
+    :ivar patient: what of that may be left for a later write.
     """
 
     limits: Limits
     clusters: dict[str, ModelCluster] = field(factory=dict)
     ended: dict[str, tuple[Reason, float]] = field(factory=dict)
+    deletions: dict[str, int] = field(factory=dict)
     journal: dict[str, int] = field(factory=dict)
+    patient: set[str] = field(factory=set)
     version: int = 0
 
     def load(
         self,
         clusters: Iterable[Cluster],
         ended: dict[str, tuple[Reason, float]],
+        deletions: dict[str, int],
         version: int,
     ) -> None:
         self.clusters = {
@@ -61,11 +66,15 @@ class ModelBook:
             for cluster in clusters
         }
         self.journal = {}
+        self.patient = set()
+        self.deletions = {}
         self.version = version
         in_order = sorted(ended.items(), key=lambda one: one[1][1])
         self.ended = {}
         for pin, (reason, time) in in_order:
             self.bury(pin, reason, time)
+        # Those that are forgotten already were durable.
+        self.deletions = {pin: deletions[pin] for pin in deletions if pin in self.ended}
 
     def room(self) -> None:
         if len(self.clusters) >= self.limits.clusters:
@@ -129,13 +138,14 @@ class ModelBook:
     def delete(self, pin: str, now: float, condition: Condition) -> None:
         condition.check(self.cluster(pin).version)
         del self.clusters[pin]
-        self.changed(pin)
+        self.deletions[pin] = self.changed(pin)
         self.bury(pin, "deleted", now)
 
     def expire(self, pin: str) -> int:
         """
         End a cluster and return the second at which it was due.
         """
+        self.wait_patiently(pin, 0)
         self.journal[pin] = 0
         cluster = self.clusters.pop(pin)
         self.bury(pin, "expired", cluster.deadline)
@@ -148,7 +158,12 @@ class ModelBook:
 
     def forget(self, pin: str) -> None:
         del self.ended[pin]
-        self.journal.setdefault(pin, 0)
+        self.wait_patiently(pin, self.deletions.pop(pin, 0))
+
+    def wait_patiently(self, pin: str, version: int) -> None:
+        if pin not in self.journal:
+            self.journal[pin] = version
+            self.patient.add(pin)
 
     def over(self, now: float, at_most: int) -> None:
         """
@@ -172,4 +187,5 @@ class ModelBook:
     def changed(self, pin: str) -> int:
         self.version += 1
         self.journal[pin] = self.version
+        self.patient.discard(pin)
         return self.version

@@ -15,7 +15,7 @@ from cvmpair.core.book import ClusterBook
 from cvmpair.core.codec import decode_record
 from cvmpair.core.errors import ClusterGone, ClusterNotFound, PairingError
 from cvmpair.core.model import Cluster, Condition, Key, Limits
-from cvmpair.core.packing import ending_of, is_tombstone, unpack
+from cvmpair.core.packing import ending_of, is_tombstone, unpack, version_of
 from cvmpair.core.tombstones import KEPT
 from tests.core.book_model import ModelBook
 
@@ -197,8 +197,10 @@ class BookMachine(RuleBasedStateMachine):
         assert batch.version == self.model.version
         left = dict(self.model.journal.items() - batch.journal.items())
         assert {**batch.journal, **left} == self.model.journal
-        assert not any(left.values()), "more was left than what has expired"
-        assert not left or 0 in batch.journal.values()
+        patient = self.model.patient
+        assert left.keys() <= patient, "more was left than who expired or is forgotten"
+        assert not left or batch.journal.keys() & patient
+        self.model.patient = patient & left.keys()
         assert batch.clusters.keys() == batch.journal.keys()
         for pin, cluster in batch.clusters.items():
             if cluster is None:
@@ -236,10 +238,15 @@ class BookMachine(RuleBasedStateMachine):
         clusters = [unpack(*one) for one in packed if not is_tombstone(one[1])]
         endings = {pin: ending_of(one) for pin, one in packed if is_tombstone(one)}
         ended = {pin: (one.reason, one.ended) for pin, one in endings.items()}
+        deletions = {
+            pin: version_of(one)
+            for pin, one in packed
+            if pin in ended and ended[pin][0] == "deleted"
+        }
         self.book.load(packed)
         self.book.begin_run(self.disk_version)
         assert self.book.version > self.model.version, "a version could come back"
-        self.model.load(clusters, ended, self.book.version)
+        self.model.load(clusters, ended, deletions, self.book.version)
         self.write()
 
     def pins_in_book(self) -> set[str]:

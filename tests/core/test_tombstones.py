@@ -82,6 +82,21 @@ def test_what_is_forgotten_before_it_is_durable() -> None:
     assert book.pending(first) == version
 
 
+def test_what_is_forgotten_while_it_is_written() -> None:
+    book = book_with_room(1)
+    deleted, expired, last = create(book), create(book, 5.0), create(book)
+    book.take_changes()
+    book.delete(deleted, 1.0)
+    version = book.version
+    # From here on it is on its way, and not durable yet.
+    book.take_changes()
+    book.expire(5.0, at_most=10)
+    assert (told(book, deleted), book.pending(deleted)) == ("unknown", version)
+    book.delete(last, 6.0)
+    # That one follows from the time alone.
+    assert (told(book, expired), book.pending(expired)) == ("unknown", 0)
+
+
 def test_seven_days() -> None:
     book = book_with_room(10)
     pins = [create(book) for _ in range(3)]
@@ -97,7 +112,8 @@ def test_seven_days() -> None:
     assert book.next_deadline() == KEPT + 2
     batch = book.take_changes()
     assert batch.clusters == {pins[0]: None, pins[1]: None}
-    assert set(batch.journal.values()) == {0}
+    # The versions of their deletions, which may still be written.
+    assert batch.journal == {pins[0]: 4, pins[1]: 5}
 
 
 def test_portions() -> None:
@@ -134,7 +150,9 @@ def test_a_restart_with_less_room() -> None:
     records = {pin: f'["deleted",{ended},7]' for pin, ended in ends.items()}
     book = restarted(records, tombstones=2)
     assert {pin for pin in ends if told(book, pin) == "deleted"} == {"b" * 12, "c" * 12}
-    assert book.take_changes().clusters == {"a" * 12: None, "d" * 12: None}
+    batch = book.take_changes()
+    assert batch.clusters == {"a" * 12: None, "d" * 12: None}
+    assert set(batch.journal.values()) == {0}
     assert book.next_deadline() == KEPT + 2
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tests.e2e.daemon import CLUSTERS, Answer, Daemon
+from tests.e2e.daemon import CLUSTERS, Answer, Daemon, free_port
 from tests.e2e.virtual_machine import (
     AT_ONCE,
     TWICE,
@@ -20,6 +20,7 @@ from tests.e2e.virtual_machine import (
 from tests.logs import PINS
 from tests.test_cli import run
 
+IN_CLEAR = "cvmpair-agent: The token goes over http://, and anybody on the way"
 WRONG = f"abcd1234.{'Aa0' * 14}_"
 
 
@@ -79,8 +80,12 @@ def test_from_a_new_cluster_to_machines_that_have_paired(
         waiting = worker.start("pair", *AT_ONCE)
         waiting.await_said("waiting for master_ready")
         check_hidden(waiting, new.stdout)
-        assert master.run("pair", *AT_ONCE).code == 0
-        assert master.run("ready", *AT_ONCE).code == 0
+        for command in "pair", "ready":
+            ended = master.run(command, *AT_ONCE)
+            assert ended.code == 0
+            assert ended.said.count(IN_CLEAR) == 1
+        # Without a word to the service, there is nothing to warn of.
+        assert IN_CLEAR not in master.run("pair", *AT_ONCE).said
         assert waiting.finish().code == 0
         worker.check_patched("127.0.0.1")
 
@@ -145,3 +150,19 @@ def test_a_machine_that_gets_another_token(cluster: Protected, tmp_path: Path) -
         assert cluster.admin("DELETE", f"/tokens/{word}").status == 204
         # With the one that it has now.
         assert machine.run("ready", *TWICE).code == 0
+
+
+def test_a_machine_whose_service_moves(cluster: Protected, tmp_path: Path) -> None:
+    data = cluster.user_data("master", cluster.tokens["write"])
+    with virtual_machine(tmp_path / "root", data) as machine:
+        assert machine.run("pair", *AT_ONCE).code == 0
+        # Nobody is there, so it does not get so far as to have a record of it.
+        url = f"https://127.0.0.1:{free_port()}"
+        moved = data.replace(cluster.daemon.url, url)
+        machine.metadata.user_data = moved.encode()
+        assert machine.run("pair", *TWICE).code == 8
+        announced = machine.run("ready", *TWICE)
+        assert "has not paired" in announced.reason
+    # The old service has heard nothing more.
+    keys = [key["key"] for key in cluster.admin("GET", "/keys").json]
+    assert keys == ["master_ip"]

@@ -101,6 +101,26 @@ def test_beside_a_daemon_that_runs(daemon: Daemon) -> None:
     daemon.new_pin()
 
 
+def test_tokens_that_go_in_clear(daemon: Daemon) -> None:
+    words = ("--service-url", daemon.url, "--state-dir", daemon.state_dir)
+    assert "tokens" not in doctor(*words).levels
+    line = doctor(*words, "--", "--require-protected").line("tokens")
+    assert line.startswith(f"warn tokens: they go to {daemon.url}, and anybody")
+
+
+def test_a_key_that_every_user_may_read(tmp_path: Path) -> None:
+    pem = tmp_path / "server.pem"
+    Authority("authority").issue_file(pem, "localhost")
+    pem.chmod(0o644)
+    for option in "--listen", "--admin-listen":
+        words = ("--", f"{option}=ssl:8443:privateKey={pem}")
+        line = doctor(*words).line("private keys")
+        assert line.startswith(f"warn private keys: every user may read {pem} (mode")
+        assert f"; chmod 0640 {pem}," in line
+    pem.chmod(0o640)
+    assert doctor(*words).levels["private keys"] == "ok"
+
+
 def test_as_json(daemon: Daemon) -> None:
     done = subprocess.run(
         [*COMMAND, "--json", "--service-url", daemon.url],

@@ -3,12 +3,15 @@ Protected clusters of a real daemon: what a restart keeps, and what nothing show
 """
 
 import json
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon import CLUSTERS, Answer, Daemon
+from tests.client.authority import Authority
+from tests.e2e.daemon import CLUSTERS, Answer, Daemon, free_port
+from tests.e2e.test_listening import ssl_endpoint
 from tests.logs import PINS
 
 
@@ -110,3 +113,43 @@ def test_no_secret_is_logged(daemon: Daemon) -> None:
     assert "/api/v1/clusters/<pin>/tokens/<token_id>" in log
     for scope in ("read", "write", "admin"):
         assert made[scope].partition(".")[2] not in log
+
+
+def tls(directory: Path, port: int) -> str:
+    Authority("authority").issue_file(directory / "localhost.pem", "localhost")
+    return ssl_endpoint(directory, port)
+
+
+def plain(_directory: Path, port: int) -> str:
+    return f"tcp:{port}:interface=127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("public", "admin", "options", "warned"),
+    [
+        (plain, tls, ["--require-protected"], 1),
+        (tls, plain, ["--require-protected"], 0),
+        (plain, tls, [], 0),
+    ],
+)
+def test_a_daemon_that_has_tokens_sent_in_clear_says_so(
+    tmp_path: Path,
+    public: Callable[[Path, int], str],
+    admin: Callable[[Path, int], str],
+    options: list[str],
+    warned: int,
+) -> None:
+    port = free_port()
+    context = ssl.create_default_context() if public is tls else None
+    if context is not None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    daemon = Daemon(
+        tmp_path / "state",
+        [*options, f"--admin-listen={admin(tmp_path, free_port())}"],
+        port=port,
+        listen=[public(tmp_path, port)],
+        tls=context,
+    )
+    with daemon:
+        lines = daemon.log.read_text().splitlines()
+    assert sum("warn] tokens in clear: no --listen" in line for line in lines) == warned

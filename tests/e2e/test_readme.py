@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.daemon import ROOT, Daemon, environment, free_port
+import pytest
+
+from tests.e2e.daemon import CLUSTERS, ROOT, Daemon, environment, free_port
 from tests.e2e.test_stop import await_
 from tests.logs import PINS
 
@@ -37,6 +39,26 @@ def test_quick_start(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert re.match(r"the PIN is [a-z0-9]{12}\n", result.stdout)
     assert result.stdout.endswith("master_ip: 10.10.25.5\n")
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_worker_with_a_pin_that_is_none(tmp_path: Path, *, ended: bool) -> None:
+    worker = quick_start()[2]
+    with Daemon(tmp_path / "state") as daemon:
+        pin = daemon.new_pin() if ended else "a" * 12
+        if ended:
+            assert daemon.request("DELETE", f"{CLUSTERS}/{pin}").status == 204
+        result = subprocess.run(
+            ["sh"],
+            input=f"URL={daemon.url}{CLUSTERS}\nPIN={pin}\n{worker}",
+            capture_output=True,
+            text=True,
+            check=False,
+            # Without an end it would go on for ever.
+            timeout=30,
+        )
+    assert "there is no such PIN" in result.stderr
+    assert result.stdout == "\n"
 
 
 def test_a_private_authority(tmp_path: Path) -> None:

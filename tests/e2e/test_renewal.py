@@ -50,6 +50,10 @@ class Site:
             return self.daemon.log.read_text()[before:]
 
         await_(lambda: "certificate" in said())
+        # What else there is to say of it comes in the same turn.
+        daemon = self.daemon
+        daemon.new_pin()
+        await_(lambda: "method=POST" in said())
         return said()
 
     def key(self) -> str:
@@ -80,6 +84,20 @@ def start(tmp_path: Path) -> Callable[[Endpoint], Site]:
         return site
 
     return make
+
+
+@pytest.mark.parametrize("endpoint", [ssl_endpoint, tls_endpoint])
+def test_a_key_that_every_user_may_read_is_told(
+    start: Callable[[Endpoint], Site], endpoint: Endpoint
+) -> None:
+    site = start(endpoint)
+    site.pem.chmod(0o644)
+    with site.daemon as daemon:
+        warning = f"warn] private key open to every user file='{site.pem}' mode=0644"
+        assert daemon.log.read_text().count(warning) == 1
+        assert warning in site.hang_up()
+        site.pem.chmod(0o640)
+        assert "open to" not in site.hang_up()
 
 
 @pytest.mark.parametrize("endpoint", [ssl_endpoint, tls_endpoint])

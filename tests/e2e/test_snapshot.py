@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 
 from cvmpair import cli
 from tests.e2e.daemon import CLUSTERS, Daemon, environment
-from tests.logs import MARKER, new_output
+from tests.logs import MARKER, PINS, new_output
 
 COMMAND = [sys.executable, "-m", "cvmpair.cli", "snapshot"]
 
@@ -159,6 +159,32 @@ def test_a_backup_under_writes_and_a_restore(tmp_path: Path) -> None:
         assert changed.headers["ETag"] != late.headers["ETag"]
         number = int(re.sub(r"\D", "", changed.headers["ETag"]))
         assert number > int(re.sub(r"\D", "", late.headers["ETag"]))
+
+
+def test_a_restore_says_what_is_valid_again(tmp_path: Path) -> None:
+    old, new, export = (tmp_path / name for name in ("old", "new", "export"))
+    with Daemon(old) as daemon:
+        answer = daemon.send_json("POST", CLUSTERS, {"protected": True})
+        pin, tokens = answer.json["pin"], answer.json["tokens"]
+        PINS.add(pin)
+        path, gone = f"{CLUSTERS}/{pin}", f"{CLUSTERS}/{daemon.new_pin()}"
+        assert snapshot("export", "--state-dir", old, "--output", export).stdout == b""
+        admin, read = (
+            {"Authorization": f"Bearer {tokens[scope]}"} for scope in ("admin", "read")
+        )
+        word = tokens["read"].partition(".")[0]
+        revoked = daemon.request("DELETE", f"{path}/tokens/{word}", None, admin)
+        assert revoked.status == 204
+        assert daemon.request("DELETE", gone).status == 204
+        assert daemon.request("GET", path, None, read).status == 401
+    done = snapshot("import", "--state-dir", new, export)
+    assert b"revoked" in done.stderr
+    assert b"deleted" in done.stderr
+    assert b"valid again" in done.stderr
+    # It is as it says.
+    with Daemon(new) as restored:
+        assert restored.request("GET", path, None, read).status == 200
+        assert restored.request("GET", gone).status == 200
 
 
 @pytest.fixture(scope="module")

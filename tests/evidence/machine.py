@@ -8,7 +8,7 @@ from contextlib import suppress
 from attrs import define, field
 from twisted.internet.task import Clock
 
-from cvmpair.core.book import Batch
+from cvmpair.core.batch import Batch
 from cvmpair.core.timeline import ClockMark, Timeline
 from tests.services.slow_backing import SlowBacking
 

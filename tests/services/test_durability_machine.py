@@ -29,6 +29,7 @@ from cvmpair.core.errors import (
 )
 from cvmpair.core.model import Cluster, Limits
 from cvmpair.core.packing import Packed, is_tombstone, unpack
+from cvmpair.core.tombstones import KEPT
 from cvmpair.core.watchers import Question, Watchers
 from cvmpair.services.snapshotting import LONGEST_DELAY
 from cvmpair.stores.memory import MemoryStore
@@ -65,7 +66,7 @@ class Durability(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.book = make_book(Limits(tombstones=3))
+        self.book = make_book(Limits(tombstones=1))
         self.backing = SlowBacking()
         self.watchers = Watchers(clock=self.clock, limit=1000)
         self.snapshotting = make_snapshotting(
@@ -218,16 +219,15 @@ class Durability(RuleBasedStateMachine):
         pin = self.pin(number)
         self.ask(pin, self.store.key(pin, name))
 
-    @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 20.0]))
+    @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 20.0, KEPT]))
     def time_goes_on(self, seconds: float) -> None:
         self.clock.advance(seconds)
         if expired := self.book.expire(self.clock.seconds(), 100):
             self.expired.update(expired)
             self.snapshotting.expired(expired)
-            for pin in self.pins:
+            for pin in self.expired.intersection(self.pins):
                 # That it expired follows from the time alone.
-                if self.book.pending(pin) == 0:
-                    self.last_change[pin] = 0
+                self.last_change[pin] = 0
 
     @precondition(lambda self: self.backing.busy)
     @rule()

@@ -25,6 +25,7 @@ class Scene:
     clock: Clock
     book: ClusterBook = field(factory=lambda: ClusterBook(Limits()))
     told: int = 0
+    flushes: int = 0
     timeline: Timeline = field(init=False)
     expiry: Expiry = field(init=False)
 
@@ -37,8 +38,10 @@ class Scene:
             expired=self.expired,
         )
 
-    def expired(self, _pins: Sequence[str]) -> None:
-        self.told += 1
+    def expired(self, pins: Sequence[str]) -> None:
+        self.told += bool(pins)
+        self.flushes += 1
+        self.book.take_changes()
 
     def create(self, lifetime: float) -> str:
         pin = self.book.create(self.timeline.now(), lifetime).pin
@@ -105,8 +108,9 @@ def test_what_was_deleted_is_remembered_for_seven_days(scene: Scene) -> None:
     scene.clock.advance(60)
     assert scene.book.tombstones == 0
     assert not scene.clock.getDelayedCalls()
-    # Nobody has to be told.
+    # Nobody has to be told, but each time the backing is to forget it too.
     assert scene.told == 1
+    assert scene.flushes == 3
 
 
 def test_nothing_is_left_to_do_where_nothing_is_remembered(scene: Scene) -> None:
@@ -162,3 +166,10 @@ def test_a_step_of_the_wall_clock_moves_no_deadline(clock: Clock) -> None:
     clock.advance(60)
     assert not any(map(scene.is_there, pins))
     scene.expiry.stop()
+
+
+def test_what_was_over_while_down_is_forgotten_at_the_start(scene: Scene) -> None:
+    scene.book.load([("a" * 12, '["deleted",0.0,7]')])
+    scene.timeline.resume(ClockMark(book=7 * 86400, wall=0))
+    assert scene.expiry.expire_now() == 0
+    assert (scene.book.tombstones, scene.flushes) == (0, 1)

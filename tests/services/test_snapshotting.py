@@ -7,7 +7,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.core.book import EXPIRED_AT_ONCE
+from cvmpair.core.model import Limits
 from tests.services.scene import Scene
+from tests.services.slow_backing import make_book
 
 
 @pytest.fixture
@@ -109,13 +111,26 @@ def test_that_a_cluster_is_gone_is_held_as_well(scene: Scene) -> None:
 
 
 def test_that_a_cluster_expired_is_not_held(scene: Scene) -> None:
-    pin = scene.change()
-    scene.clock.advance(0)
+    pin = scene.durable_pin()
     assert len(scene.book.expire(61, 10)) == 1
     scene.snapshotting.changed()
+    scene.clock.advance(0)
     assert scene.ask(pin) == ["durable"]
     scene.backing.flush()
     assert scene.backing.durable == {}
+
+
+def test_what_expires_while_it_is_written_was_there_first(scene: Scene) -> None:
+    pin = scene.change()
+    scene.clock.advance(0)
+    assert len(scene.book.expire(61, 10)) == 1
+    expired = scene.ask(pin)
+    assert expired == []
+    scene.backing.go_on()
+    assert expired == ["durable"]
+    scene.snapshotting.changed()
+    scene.backing.flush()
+    assert scene.backing.ended.keys() == {pin}
 
 
 def test_an_idle_book_is_not_written(scene: Scene) -> None:
@@ -287,6 +302,22 @@ def test_watchers_are_told_of_expiry_before_it_is_durable(scene: Scene) -> None:
     scene.clock.advance(0)
     scene.backing.flush()
     assert scene.backing.durable == {}
+
+
+def test_what_is_forgotten_while_its_end_is_written(clock: Clock) -> None:
+    scene = Scene(clock, book=make_book(Limits(tombstones=1)))
+    first, second = scene.durable_pin(), scene.durable_pin()
+    scene.change(lambda: scene.book.delete(first, 0.0))
+    scene.clock.advance(0)
+    # That one is under way, and its tombstone makes room for this one.
+    scene.change(lambda: scene.book.delete(second, 0.0))
+    assert scene.book.packed(first) is None
+    unknown = scene.ask(first)
+    assert unknown == []
+    scene.backing.go_on()
+    assert unknown == ["durable"]
+    scene.backing.flush()
+    assert scene.backing.ended.keys() == {second}
 
 
 def test_watchers_of_a_periodic_store_are_told_at_once(periodic: Scene) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cvmpair.core.batch import Batch
 from cvmpair.core.model import Cluster, Key
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH, key_value
-from cvmpair.core.packing import Packed, pack, unpack
+from cvmpair.core.packing import Packed, is_tombstone, pack, unpack
 from cvmpair.core.timeline import ClockMark
 from cvmpair.snapshots.sqlite import StateFile
 from tests.logs import MARKER
@@ -116,13 +116,17 @@ def opened(directory: Path) -> StateFile:
 
 def by_pin(found: Iterable[tuple[str, Packed]]) -> Content:
     """
-    Return clusters by PIN, none of which may come twice.
+    Return clusters by PIN, none of which may come twice, nor what is left of others.
     """
-    content: Content = {}
+    records: dict[str, Packed] = {}
     for pin, packed in found:
-        assert pin not in content
-        content[pin] = unpack(pin, packed)
-    return content
+        assert pin not in records
+        records[pin] = packed
+    return {
+        pin: unpack(pin, packed)
+        for pin, packed in records.items()
+        if not is_tombstone(packed)
+    }
 
 
 def content_of(directory: Path) -> Content:

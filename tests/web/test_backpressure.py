@@ -3,14 +3,20 @@ One connection whose client does not take its answers.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+from attrs import define, field
+from OpenSSL import SSL
 from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from cvmpair.web.api import CLUSTERS
 from cvmpair.web.backpressure import BUFFER_SIZE, LOOK
+from cvmpair.web.site import PairingSite
+from tests.client.authority import Authority
 from tests.web.connection import Connection, HalfClosing
-from tests.web.wire import Wire
+from tests.web.wire import CLIENT, SERVER, Wire
 
 VALUE = "sesame" * 1000
 MANY = 200
@@ -22,6 +28,11 @@ class Clogged(HalfClosing):
     """
 
     offset = 0
+    bufferSize = 64 * 1024
+    """What Twisted has by itself."""
+
+    def setTcpNoDelay(self, *_: object) -> None:
+        pass
 
     @property
     def dataBuffer(self) -> bytes:
@@ -107,6 +118,69 @@ def test_who_reads_slowly_is_not(
         assert not connection.closed
         connection.transport.take(1)
     connection.transport.take(BUFFER_SIZE * 2)
+
+
+@define(eq=False)
+class Secured:
+    """
+    A connection over TLS, with a client that takes what comes until it does not.
+    """
+
+    site: PairingSite
+    clock: Clock
+    transport: Clogged = field(init=False)
+    client: SSL.Connection = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        authority = Authority("An authority")
+        factory = TLSMemoryBIOFactory(
+            authority.issue("localhost"),
+            isClient=False,
+            wrappedFactory=self.site,
+            clock=self.clock,
+        )
+        self.transport = Clogged(hostAddress=SERVER, peerAddress=CLIENT)
+        self.transport.protocol = factory.buildProtocol(CLIENT)
+        self.transport.protocol.makeConnection(self.transport)
+        self.client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD))
+        self.client.set_connect_state()
+        for _ in range(3):
+            with suppress(SSL.WantReadError):
+                self.client.do_handshake()
+            self._exchange()
+
+    def _exchange(self) -> None:
+        self._send()
+        self.clock.advance(0)
+        if self.transport.value():
+            self.client.bio_write(self.transport.take(1 << 20))
+
+    def _send(self) -> None:
+        with suppress(SSL.WantReadError):
+            self.transport.protocol.dataReceived(self.client.bio_read(1 << 20))
+
+    def say(self, data: bytes) -> None:
+        """
+        Send a request and do not read the answer.
+        """
+        self.client.send(data)
+        self._send()
+        self.clock.advance(0)
+
+
+def test_tls_changes_nothing(wire: Wire, clock: Clock, request_line: bytes) -> None:
+    connection = Secured(wire.site, clock)
+    transport = connection.transport
+    connection.say(request_line * 2)
+    assert len(VALUE) * 2 < len(transport.value()) < BUFFER_SIZE
+    assert transport.producerState == "producing"
+    connection.say(request_line)
+    assert len(transport.value()) > BUFFER_SIZE
+    assert transport.producerState == "paused"
+    clock.advance(LOOK)
+    assert transport.connected
+    clock.advance(LOOK)
+    assert not transport.connected
 
 
 def test_a_look_ends_with_the_connection(

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 
 from cvmpair.core.errors import StoreUnavailable
 from cvmpair.web.api import KEY, KEYS
+from cvmpair.web.recognition import _read_headers, recognise
 from cvmpair.web.site import IDLE_TIMEOUT
 from tests.conftest import LogEvents
 from tests.web.caller import Caller
@@ -154,6 +155,15 @@ def test_what_is_not_understood_goes_the_ordinary_way(
     assert connection.say(get(key).replace(*change)).startswith(b"HTTP/1.")
     assert counted(wire, logged) == []
     assert f"route={KEY} " in logged.texts()[-1]
+
+
+def test_only_what_is_understood_is_kept() -> None:
+    _read_headers.cache_clear()
+    token = f"{CURL}Authorization: Bearer sesame\r\n"
+    assert recognise(get("/api/v1/clusters/abcdefgh1234/keys/sesame", token)) is None
+    assert _read_headers.cache_info().currsize == 0
+    assert recognise(get("/api/v1/clusters/abcdefgh1234/keys/sesame")) is not None
+    assert _read_headers.cache_info().currsize == 1
 
 
 def test_what_is_not_durable_is_not_shown(

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
 
 from cvmpair.web.outbox import Outbox
+from tests.conftest import LogEvents
 
 
 class Reactor:
@@ -105,6 +107,25 @@ def test_the_reactor_sends_the_rest(
     assert not socket.waits
 
 
+def test_what_is_much_pauses_the_producer_until_it_is_sent(
+    outbox: Outbox, turn: list[Callable[[], None]]
+) -> None:
+    socket, producer = Socket(), StringTransport()
+    socket.registerProducer(producer, streaming=True)
+    socket.bufferSize = 5
+    outbox.write(socket, b"seven")
+    assert producer.producerState == "producing"
+    turn.pop()()
+    outbox.write(socket, b"sesame")
+    assert producer.producerState == "paused"
+    socket.room = 4
+    turn.pop()()
+    assert (socket.waits, producer.producerState) == (True, "paused")
+    socket.room = 1000
+    socket.doWrite()
+    assert producer.producerState == "producing"
+
+
 def test_two_in_one_turn_keep_their_order(
     outbox: Outbox, turn: list[Callable[[], None]]
 ) -> None:
@@ -127,6 +148,29 @@ def test_errors_are_for_the_reactor(
     assert socket.waits
     assert socket.doWrite() is socket.error
     assert other.sent == b"sesame"
+
+
+def test_a_defect_of_one_is_not_one_of_the_others(
+    outbox: Outbox, turn: list[Callable[[], None]], logged: LogEvents
+) -> None:
+    class Broken(Socket):
+        aborted = False
+
+        def doWrite(self) -> None:
+            raise RuntimeError("sesame")
+
+        def abortConnection(self) -> None:
+            self.aborted = True
+
+    broken, other = Broken(), Socket()
+    outbox.write(broken, b"sesame")
+    outbox.write(other, b"sesame")
+    turn.pop()()
+    assert broken.aborted
+    assert other.sent == b"sesame"
+    (line,) = logged.take(lambda text: "defect" in text)
+    assert "error=RuntimeError" in line
+    assert "sesame" not in line
 
 
 def test_a_connection_that_is_closed_meanwhile_sends_it_first(

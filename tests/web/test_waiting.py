@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from attrs import define, field
+from klein import Response
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.web.api import CLUSTERS
+from cvmpair.web.problems import problem
 from tests.conftest import LogEvents
 from tests.web.caller import Caller
 from tests.web.connection import Connection
@@ -155,6 +157,34 @@ def test_all_who_wait_for_the_same_are_told(scene: Scene) -> None:
     assert [client.answer.headers["Preference-Applied"] for client in clients] == [
         f"wait={n}" for n in range(30, 60)
     ]
+
+
+@pytest.mark.parametrize("way", ["lane", "ordinary"])
+@pytest.mark.parametrize(("end", "status"), [("", 410), ("/keys/sesame", 404)])
+def test_all_who_wait_for_the_same_are_refused_with_one_answer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, way: str, end: str, status: int
+) -> None:
+    made: list[str] = []
+
+    def spy(error: Exception, accept: str) -> Response:
+        made.append(accept)
+        return problem(error, accept)
+
+    monkeypatch.setattr("cvmpair.web.lane.problem", spy)
+    monkeypatch.setattr("cvmpair.web.request.problem", spy)
+    # Without a host it is none for the lane.
+    host = {"Host": "sesame"} if way == "lane" else {}
+    headers = {**host, **etag(scene.add())}
+    json = [scene.ask_key({**headers, "Accept": "*/*"}) for _ in range(5)]
+    text = [scene.ask_key({**headers, "Accept": "text/plain"}) for _ in range(5)]
+    scene.caller.ask("DELETE", scene.path + end)
+    scene.pump()
+    assert made == ["*/*", "text/plain"]
+    for clients, form in (json, "application/problem+json"), (text, "text/plain"):
+        assert {client.answer.status for client in clients} == {status}
+        (kind,) = {client.answer.headers["Content-Type"] for client in clients}
+        assert kind.startswith(form)
+        assert len({client.connection.transport.value() for client in clients}) == 1
 
 
 @pytest.mark.parametrize("part", ["", "/keys", "/keys/sesame"])

@@ -2,25 +2,32 @@
 A thousand who begin to wait while what they wait for is written: nobody is forgotten,
 and nobody sees an older version after a newer one.
 
-On the whole site, with a backing that writes when it likes. The numbers come from the
+On the whole site, in the fast lane and on the ordinary way, with a backing that writes
+when it likes. The numbers come from the
 environment; ``make races`` runs the full ones.
 """
 
 import os
+from collections import Counter
 from random import Random
 from typing import Any
 
+import pytest
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cvmpair.core.watchers import Watchers
 from cvmpair.stores.memory import MemoryStore
-from cvmpair.web.api import CLUSTERS, PairingAPI
+from cvmpair.web.api import CLUSTERS, KEY, PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.guard import Guard
+from cvmpair.web.lane import Lane
 from cvmpair.web.limits import RequestLimits
+from cvmpair.web.message import Dates
+from cvmpair.web.outbox import Outbox
 from cvmpair.web.page import Page
-from cvmpair.web.request_log import RequestLog
+from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
 from cvmpair.web.waiting import Waiting
@@ -36,13 +43,18 @@ CHANGES = 5
 class Site:
     """
     A site over a store whose backing is slow.
+
+    :ivar in_lane: what was answered in the lane, by method, route and status.
     """
 
+    has_lane: bool
     clock: Clock = field(factory=Clock)
     backing: SlowBacking = field(factory=SlowBacking)
     site: PairingSite = field(init=False)
     store: MemoryStore = field(init=False)
     watchers: Watchers = field(init=False)
+    counts: RequestCounts = field(init=False)
+    in_lane: Counter[Any] = field(init=False, factory=Counter)
 
     def __attrs_post_init__(self) -> None:
         book = make_book()
@@ -59,12 +71,24 @@ class Site:
         )
         waiting = Waiting(store=self.store, watchers=self.watchers, max_wait=300)
         api = PairingAPI(self.store, waiting)
+        guard = Guard(seconds=self.clock.seconds)
+        self.counts = RequestCounts(self.clock, self.in_lane.update)
+        lane = Lane(
+            store=self.store,
+            waiting=waiting,
+            guard=guard,
+            outbox=Outbox(lambda call: call()),
+            counts=self.counts,
+            dates=Dates(self.clock.seconds),
+        )
         self.site = PairingSite(
             Root(api=Dispatch(api.app), page=Dispatch(Page(self.store).app)),
             limits=RequestLimits(),
             # Nobody reads the lines, which would fill the memory.
             request_log=RequestLog(lambda _: None),
             reactor=self.clock,
+            guard=guard,
+            lane=lane if self.has_lane else None,
         )
 
     def do(self, asking: Any) -> list[Any]:
@@ -113,9 +137,8 @@ class Follower:
             self.seen.append(version)
         known = f'If-None-Match: "{self.seen[-1]}"\r\n' if self.seen else ""
         self._connection.transport.clear()
-        self._connection.channel.dataReceived(
-            f"GET {self.path} HTTP/1.1\r\nPrefer: wait=300\r\n{known}\r\n".encode()
-        )
+        head = f"GET {self.path} HTTP/1.1\r\nHost: sesame\r\nPrefer: wait=300"
+        self._connection.channel.dataReceived(f"{head}\r\n{known}\r\n".encode())
         self._asked = True
 
     def hang_up(self) -> None:
@@ -129,7 +152,7 @@ class Race:
     """
 
     random: Random
-    site: Site = field(factory=Site)
+    site: Site
     written: list[list[Any]] = field(factory=list)
     asked: int = 0
     followers: list[Follower] = field(init=False)
@@ -182,11 +205,23 @@ class Race:
         for follower in self.followers:
             follower.hang_up()
         assert len(self.site.watchers) == 0
+        self.check_counts()
         assert self.site.clock.getDelayedCalls() == []
 
+    def check_counts(self) -> None:
+        """
+        See that all were answered in the lane, if there is one.
+        """
+        self.site.counts.write()
+        answered = sum(len(follower.seen) for follower in self.followers)
+        get = ("GET", KEY)
+        expected = {(get, 200): answered, (get, "aborted"): WAITERS}
+        assert self.site.in_lane == (expected if self.site.has_lane else {})
 
-def test_nobody_is_forgotten() -> None:
+
+@pytest.mark.parametrize("has_lane", [True, False], ids=["lane", "ordinary"])
+def test_nobody_is_forgotten(*, has_lane: bool) -> None:
     for seed in range(ROUNDS):
-        race = Race(Random(seed))
+        race = Race(Random(seed), Site(has_lane=has_lane))
         race.run()
         race.check()

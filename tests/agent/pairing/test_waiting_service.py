@@ -141,6 +141,40 @@ def test_it_is_asked_again_at_once_after_a_wait(scene: Scene) -> None:
     scene.succeed()
 
 
+def test_who_waits_only_shortly_is_asked_again_at_once(scene: Scene) -> None:
+    scene.fail_after(FIRST_WAIT, WaitedInVain(FIRST_WAIT))
+    for _ in range(10):
+        scene.fail_after(3, WaitedInVain(3))
+    assert len(scene.service.waits) == 1 + 10 + 1
+    # All of it was one try of the length that a longer wait would have had, and the
+    # next has begun.
+    assert scene.service.waits[1:] == [*range(WAIT, 0, -3), WAIT]
+    scene.succeed()
+
+
+def test_short_waits_use_up_no_tries(scene: Scene) -> None:
+    scene.fail_after(FIRST_WAIT, WaitedInVain(FIRST_WAIT))
+    asked = len(scene.service.waits)
+    while not scene.running.over and len(scene.service.waits) < asked + 400:
+        scene.fail_after(3, WaitedInVain(3))
+    assert not scene.running.over
+    scene.succeed()
+
+
+@pytest.mark.parametrize("granted", [0, 3])
+def test_who_claims_to_wait_shortly_and_does_not_is_polled(
+    scene: Scene, granted: int
+) -> None:
+    scene.fail_after(FIRST_WAIT, WaitedInVain(FIRST_WAIT))
+    scene.fail_after(0.01, WaitedInVain(granted))
+    assert len(scene.service.waits) == 2
+    scene.clock.advance(DELAY - 1)
+    assert len(scene.service.waits) == 2
+    scene.clock.advance(1)
+    assert len(scene.service.waits) == 3
+    scene.succeed()
+
+
 @pytest.mark.parametrize("before", [0, 1])
 def test_who_only_claims_to_wait_is_polled(scene: Scene, before: int) -> None:
     for _ in range(before):
