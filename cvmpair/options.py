@@ -153,7 +153,7 @@ def network(text: str) -> Network:
     except ValueError:
         raise ValueError(
             "must be an IP address, as in 192.0.2.7, or a network whose address ends "
-            "with zeros after its prefix, as in 10.0.0.0/8 or 2001:db8::/32"
+            "with zeros after its prefix, as in 192.0.2.8/30 or 2001:db8::/64"
         ) from None
 
 
@@ -333,9 +333,10 @@ class Options(usage.Options):
 
     def opt_trusted_proxy(self, addresses: str) -> None:
         """
-        The address of a reverse proxy, or a network of them as in 10.0.0.0/8, that is
-        believed when it says for whom it asks; may be given more than once.
-        [default: none]
+        The address of a reverse proxy, or a small network that has nothing but them,
+        as in 192.0.2.8/30, that is believed when it says for whom it asks; may be given
+        more than once. Whoever is in this network can pass for any address, so no
+        machine that boots may be in it. [default: none]
         """
         self["trusted-proxy"].append(addresses)
 

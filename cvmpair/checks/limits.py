@@ -2,7 +2,8 @@
 What the machine allows, and what the daemon may come to need.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from attrs import frozen
@@ -12,11 +13,16 @@ from cvmpair.checks.verdict import Verdict, fail, ok, warn
 OTHER_FILES: Final = 512
 """Descriptors for the state, and for clients that do not wait."""
 
+WIDEST: Final = {4: 24, 6: 64}
+"""By IP version, the bits that the networks of reverse proxies have at least."""
+
 MIB: Final = 1024 * 1024
 DAEMON: Final = 60 * MIB
 PER_WAITER: Final = 2_700
 PER_CLUSTER: Final = 320
 """In bytes, as measured by ``make bench``; a cluster of two keys."""
+PER_TOMBSTONE: Final = 250
+"""Of a cluster that has ended and is remembered, about."""
 
 
 @frozen(kw_only=True)
@@ -37,13 +43,14 @@ class LimitFacts:
 
 
 def check_limits(
-    facts: LimitFacts, *, waiters: int, clusters: int, backlog: int
+    facts: LimitFacts, *, waiters: int, clusters: int, tombstones: int, backlog: int
 ) -> Iterator[Verdict]:
     """
     Yield the verdicts about limits.
 
     :param waiters: how many requests may wait at the same time.
     :param clusters: how many clusters there may be.
+    :param tombstones: how many that have ended may be remembered.
     :param backlog: how many connections the daemon lets wait to be accepted.
     """
     yield _open_files(facts, waiters)
@@ -57,10 +64,13 @@ def check_limits(
             f"sysctl -w net.core.somaxconn={backlog}",
         )
     if facts.memory is not None:
-        need = DAEMON + waiters * PER_WAITER + clusters * PER_CLUSTER
+        need = DAEMON + waiters * PER_WAITER
+        need += clusters * PER_CLUSTER + tombstones * PER_TOMBSTONE
         text = f"{facts.memory // MIB} MiB available, {need // MIB} MiB may be needed"
         if facts.memory < need:
-            step = "lower --max-clusters or --max-waiters, or add memory"
+            step = (
+                "lower --max-clusters, --max-tombstones or --max-waiters, or add memory"
+            )
             yield warn("memory", text, step)
         else:
             yield ok("memory", text)
@@ -80,3 +90,20 @@ def _open_files(facts: LimitFacts, waiters: int) -> Verdict:
     if facts.open_files < need:
         return warn(about, text, step)
     return ok(about, text)
+
+
+def check_proxies(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[Verdict]:
+    """
+    Yield the verdicts about the networks that are believed when they say who asks.
+    """
+    for network in networks:
+        about = f"trusted proxy {network}"
+        if network.prefixlen < WIDEST[network.version]:
+            yield warn(
+                about,
+                "whoever is in this network can pass for any address",
+                "name the proxies one by one with --trusted-proxy, and let no machine "
+                "that boots be among them",
+            )
+        else:
+            yield ok(about, "believed when it says for whom it asks")

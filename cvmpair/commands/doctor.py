@@ -12,7 +12,7 @@ from attrs import asdict
 
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.keys import check_keys
-from cvmpair.checks.limits import check_limits
+from cvmpair.checks.limits import check_limits, check_proxies
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
@@ -119,8 +119,10 @@ def _verdicts(
             limit_facts(state.holder),
             waiters=settings.max_waiters,
             clusters=settings.limits.clusters,
+            tombstones=settings.limits.tombstones,
             backlog=BACKLOG,
         )
+        yield from check_proxies(settings.client_limits.trusted_proxies)
     yield from check_clock(
         ClockFacts(
             synchronised=is_synchronised(), now=time.time(), service=shown, mark=mark

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 from cvmpair.commands import output
 from cvmpair.snapshots.errors import StateError, WriteFailed
 from cvmpair.snapshots.export import ExportReader
-from cvmpair.snapshots.summary import Summary
+from cvmpair.snapshots.summary import Contents
 from cvmpair.snapshots.transfer import export_state, import_state, read_state, verify
 from cvmpair_agent.errors import AgentError, ContextWrong
 from cvmpair_agent.files.replacing import new_file
@@ -100,16 +100,16 @@ def run(options: Namespace) -> None:
             _export(options.state_dir, options.output)
         elif options.action == "import":
             with _opened(options.file) as file:
-                summary = import_state(options.state_dir, _name(options.file), file)
-            print(f"imported {_described(summary)}")
+                contents = import_state(options.state_dir, _name(options.file), file)
+            print(f"imported {_described(contents)}")
             print(f"cvmpair: {VALID_AGAIN}", file=sys.stderr)
         else:
             if options.file is None:
-                summary = read_state(options.state_dir, verify)
+                contents = read_state(options.state_dir, verify)
             else:
                 with _opened(options.file) as file:
-                    summary = verify(ExportReader(_name(options.file), file))
-            print(f"OK: {_described(summary)}")
+                    contents = verify(ExportReader(_name(options.file), file))
+            print(f"OK: {_described(contents)}")
     except (StateError, WriteFailed) as error:
         raise AgentError(str(error)) from None
     except ValueError:
@@ -127,12 +127,12 @@ def _export(directory: Path, place: str | None) -> None:
         output.check(path, is_directory=False)
     if path is not None and (path.is_file() or not path.exists()):
         with new_file(path.resolve()) as file:
-            summary = export_state(directory, file)
+            contents = export_state(directory, file)
     else:
         # Who reads slowly must not keep the daemon from merging its log meanwhile, and
         # nobody is to get a part.
         with TemporaryFile() as spool:
-            summary = export_state(directory, spool)
+            contents = export_state(directory, spool)
             spool.seek(0)
             if path is None:
                 copyfileobj(spool, sys.stdout.buffer)
@@ -140,7 +140,7 @@ def _export(directory: Path, place: str | None) -> None:
             else:
                 with path.open("wb") as file:
                     copyfileobj(spool, file)
-    print(f"cvmpair: exported {_described(summary)}", file=sys.stderr)
+    print(f"cvmpair: exported {_described(contents)}", file=sys.stderr)
 
 
 @contextmanager
@@ -162,9 +162,6 @@ def _name(file: str) -> str:
     return "on standard input" if file == STANDARD else file
 
 
-def _described(summary: Summary) -> str:
-    saved = datetime.fromtimestamp(summary.wall_time, UTC)
-    return (
-        f"{summary.clusters} clusters, last version {summary.version}, "
-        f"saved {saved:%Y-%m-%dT%H:%M:%SZ}"
-    )
+def _described(contents: Contents) -> str:
+    saved = datetime.fromtimestamp(contents.summary.wall_time, UTC)
+    return f"{contents}, saved {saved:%Y-%m-%dT%H:%M:%SZ}"

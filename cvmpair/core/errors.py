@@ -294,11 +294,13 @@ CLIENT_LIMITS: Final[Mapping[str, str]] = {
     "guesses": (
         "Your address has asked for too many different PINs that never were, so for up "
         "to a minute it can use no other. Check the PINs of your machines for typing "
-        "errors. The operator sets this limit with --max-guesses."
+        "errors. The operator sets this limit with --max-guesses, and names a reverse "
+        "proxy with --trusted-proxy."
     ),
     "creations": (
         "Your address has created too many clusters within a minute. Try again later; "
-        "the operator sets this limit with --max-creations."
+        "the operator sets this limit with --max-creations, and names a reverse proxy "
+        "with --trusted-proxy."
     ),
     "connections": (
         "Your address has too many connections. Close one that is no longer needed, or "

@@ -38,13 +38,12 @@ def state_facts(directory: Path) -> StateFacts:
         holder=lock_holder(directory),
     )
     try:
-        summary = read_state(directory, verify)
+        contents = read_state(directory, verify)
     except StateMissing:
         return facts
     except StateError as error:
         return evolve(facts, problem=str(error))
-    described = f"{summary.clusters} clusters, last version {summary.version}"
-    return evolve(facts, described=described, mark=summary.mark)
+    return evolve(facts, described=str(contents), mark=contents.summary.mark)
 
 
 def _is_dir(place: Path) -> bool:

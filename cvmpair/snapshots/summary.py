@@ -17,6 +17,8 @@ MODULUS: Final = 2**62
 class Summary:
     """
     The one row of the table ``state``; see ``schema/0001.sql``.
+
+    :ivar clusters: how many records there are, also of clusters that have ended.
     """
 
     version: int
@@ -47,3 +49,21 @@ class Summary:
             self.pseudonym_key,
         )
         return (*columns, crc32(repr(columns).encode()))
+
+
+@frozen(kw_only=True)
+class Contents:
+    """
+    What was found in a state by whoever has read all of it.
+
+    :ivar ended: how many of its records are those of clusters that have ended.
+    """
+
+    summary: Summary
+    ended: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.summary.clusters - self.ended} clusters, {self.ended} ended, "
+            f"last version {self.summary.version}"
+        )

@@ -2,14 +2,15 @@
 A state out of a directory, whether a daemon uses it or not, and into a new one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import randbelow
 from typing import BinaryIO, Final, TypeVar
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from cvmpair.core.book import RUN_LENGTH
+from cvmpair.core.packing import Packed, is_tombstone
 from cvmpair.snapshots.directory import (
     FILE_NAME,
     LOCK_NAME,
@@ -28,7 +29,7 @@ from cvmpair.snapshots.export import ExportReader, Reader, export_lines
 from cvmpair.snapshots.note import VersionNote
 from cvmpair.snapshots.reading import StateReader
 from cvmpair.snapshots.sqlite import DRAFT, StateFile
-from cvmpair.snapshots.summary import Summary
+from cvmpair.snapshots.summary import Contents, Summary
 
 T = TypeVar("T")
 
@@ -39,18 +40,42 @@ MOST_RUNS: Final = 2**20
 """An import leaves out up to so many runs of versions; there are far more."""
 
 
-def verify(reader: Reader) -> Summary:
+@define(eq=False)
+class _Counting:
     """
-    Read a state to its end, and return what is true of the whole.
+    Counts what another reader reads.
+    """
+
+    reader: Reader
+    ended: int = field(init=False, default=0)
+
+    @property
+    def summary(self) -> Summary:
+        return self.reader.summary
+
+    @property
+    def contents(self) -> Contents:
+        return Contents(summary=self.summary, ended=self.ended)
+
+    def read(self) -> Iterator[tuple[str, Packed]]:
+        for pin, packed in self.reader.read():
+            self.ended += is_tombstone(packed)
+            yield pin, packed
+
+
+def verify(reader: Reader) -> Contents:
+    """
+    Read a state to its end, and return what is in it.
 
     :raises StateError: if it is not as it was written.
     """
-    for _ in reader.read():
+    counting = _Counting(reader)
+    for _ in counting.read():
         pass
-    return reader.summary
+    return counting.contents
 
 
-def export_state(directory: Path, file: BinaryIO) -> Summary:
+def export_state(directory: Path, file: BinaryIO) -> Contents:
     """
     Write a state to a file as lines of JSON, as it is at one moment.
 
@@ -59,11 +84,12 @@ def export_state(directory: Path, file: BinaryIO) -> Summary:
         it then.
     """
 
-    def write(reader: Reader) -> Summary:
+    def write(reader: Reader) -> Contents:
         file.seek(0)
         file.truncate()
-        file.writelines(export_lines(reader))
-        return reader.summary
+        counting = _Counting(reader)
+        file.writelines(export_lines(counting))
+        return counting.contents
 
     return read_state(directory, write)
 
@@ -94,9 +120,10 @@ def _reader(directory: Path, *, in_use: bool) -> StateReader:
     return StateReader(path=path, note=note, in_use=in_use)
 
 
-def import_state(directory: Path, name: str, file: BinaryIO) -> Summary:
+def import_state(directory: Path, name: str, file: BinaryIO) -> Contents:
     """
-    Make a state of an export, in a directory that is empty or missing.
+    Make a state of an export, in a directory that is empty or missing, and return what
+    is in the state.
 
     The export is read twice: nothing is made before all of it is known to be good.
 
@@ -105,17 +132,18 @@ def import_state(directory: Path, name: str, file: BinaryIO) -> Summary:
     :raises StateError: if that cannot be; no state has been made then.
     """
     _check_vacant(directory)
-    summary = verify(ExportReader(name, file))
+    contents = verify(ExportReader(name, file))
+    summary = _in_another_run(contents.summary)
     prepare_directory(directory)
     lock = DirectoryLock(directory)
     try:
         _check_vacant(directory)
         file.seek(0)
         records = ExportReader(name, file).read()
-        StateFile(directory / FILE_NAME).fill(_in_another_run(summary), records)
+        StateFile(directory / FILE_NAME).fill(summary, records)
     finally:
         lock.release()
-    return summary
+    return evolve(contents, summary=summary)
 
 
 def _in_another_run(summary: Summary) -> Summary:

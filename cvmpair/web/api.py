@@ -8,7 +8,9 @@ from typing import Final
 from attrs import define
 from klein import Klein, Response
 
+from cvmpair.core.errors import PairingError
 from cvmpair.core.model import Cluster, Scope
+from cvmpair.core.packing import is_protected
 from cvmpair.stores.protocol import ClusterStore
 from cvmpair.web.authorization import access_of
 from cvmpair.web.bodies import read_fields
@@ -57,6 +59,21 @@ class PairingAPI:
     store: ClusterStore
     waiting: Waiting
     require_protected: bool = False
+
+    def is_proven(self, request: PairingRequest, pin: str) -> bool:
+        """
+        Say whether a request shows a token of the very cluster that it names, which
+        nobody can guess.
+        """
+        packed = self.store.packed(pin)
+        if packed is None or not is_protected(packed):
+            # There what is shown is worth nothing.
+            return False
+        try:
+            self.store.check_access(packed, access_of(request, "read"))
+        except PairingError:
+            return False
+        return True
 
     @answers(app, OPENAPI, "GET")
     async def get_description(self, request: PairingRequest) -> Response:

@@ -7,7 +7,8 @@ tell him the right ones. So once a client has asked for :attr:`Quota.limit` PINs
 never were, it can name no other PIN, right or wrong, until one of those is a minute
 old. The wrong ones themselves it may name again and again, and each counts once: a
 thousand machines with one typing error behind one address are one guess. A cluster
-that has ended is no guess, and whoever waits already goes on waiting.
+that has ended is no guess, whoever waits already goes on waiting, and whoever has a
+token of a cluster needs not guess its PIN.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from cvmpair.core.clients import Address, Client, client_at, read_address
@@ -53,6 +55,8 @@ class Guard:
     :ivar refused: is called with the name of the limit for each refusal.
     """
 
+    _log = Logger()
+
     limits: ClientLimits = UNLIMITED
     seconds: Callable[[], float]
     key: bytes = field(factory=new_pseudonym_key, repr=False)
@@ -62,6 +66,7 @@ class Guard:
     connections: Tally = field(init=False)
     waiters: Tally = field(init=False)
     _serial: "count[int]" = field(init=False, factory=count)
+    _disbelieved: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         limits, refused = self.limits, self.refused
@@ -94,19 +99,29 @@ class Guard:
         """
         Return who made a request: who the peer is, or for whom it says that it asks.
         """
-        address = None
+        address, name = None, self.limits.forwarded_header
         if peer.trusted:
-            name = self.limits.forwarded_header
             address = asking_for(headers, name, self._trusted)
+        elif peer.client and not self._disbelieved and headers.hasHeader(name):
+            self._disbelieved = True
+            self._log.warn(
+                "disbelieved header={header} (a peer that is no --trusted-proxy sent "
+                "it; if that is your reverse proxy, all its clients count as one)",
+                header=name,
+            )
         return peer.client if address is None else client_at(address)
 
-    def check_guess(self, client: Client | None, pin: str) -> None:
+    def check_guess(
+        self, client: Client | None, pin: str, is_proven: Callable[[], bool]
+    ) -> None:
         """
         Let a client name a PIN, right or wrong.
 
+        :param is_proven: says whether it proves that it knows the cluster.
+
         :raises TooManyRequests: if it has named too many wrong ones.
         """
-        if client in self.guesses.exhausted:
+        if client in self.guesses.exhausted and not is_proven():
             self.guesses.check(client, self._mark(pin), self.seconds())
 
     def count_guess(self, client: Client | None, pin: str) -> None:

@@ -3,8 +3,8 @@ From a path and a method to a handler.
 """
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, Protocol, TypeVar
 
 from klein import Klein, Response
 from twisted.internet.defer import Deferred
@@ -20,6 +20,17 @@ from cvmpair.web.security import refuse_cross_site
 H = TypeVar("H", bound=Callable[..., Awaitable[Response]])
 
 
+class Handlers(Protocol):
+    """
+    What has handlers of paths with a PIN.
+    """
+
+    def is_proven(self, request: PairingRequest, pin: str) -> bool:
+        """
+        Say whether a request proves that its client has not guessed the PIN.
+        """
+
+
 def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
     """
     Register a handler for one method of one resource.
@@ -30,7 +41,7 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
 
     def register(handler: H) -> H:
         async def attempt(
-            self: object, request: PairingRequest, **names: str
+            self: Handlers, request: PairingRequest, **names: str
         ) -> Response:
             request.route = path
             pin = names.get("pin")
@@ -40,15 +51,16 @@ def answers(app: Klein, path: str, method: str) -> Callable[[H], H]:
                     if not is_pin(pin):
                         raise ClusterNotFound
                     request.pin = pin
-                    # Not for whoever proves by a token that he knows the cluster.
-                    request.guard.check_guess(request.asker, pin)
+                    request.guard.check_guess(
+                        request.asker, pin, partial(self.is_proven, request, pin)
+                    )
                 return await handler(self, request, **names)
             except (PairingError, RequestError) as error:
                 return request.refusal(error)
 
         @wraps(handler)
         def answer(
-            self: object, request: PairingRequest, **names: str
+            self: Handlers, request: PairingRequest, **names: str
         ) -> Response | Deferred[Response]:
             return run(attempt(self, request, **names))
 

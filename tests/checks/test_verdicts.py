@@ -2,6 +2,7 @@
 From facts to verdicts: each that there can be.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.keys import check_keys
-from cvmpair.checks.limits import LimitFacts, check_limits
+from cvmpair.checks.limits import LimitFacts, check_limits, check_proxies
 from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
 from cvmpair.checks.state import StateFacts, check_state
 from cvmpair.checks.verdict import Level, Verdict
@@ -168,7 +169,36 @@ def test_limits(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     given = {"open_files": 65536, "queue": 4096, "memory": GIB} | changed
     facts = LimitFacts(whose="this shell", **given)
     found = summed_up(
-        check_limits(facts, waiters=20_000, clusters=1_000_000, backlog=1024)
+        check_limits(
+            facts, waiters=20_000, clusters=1_000_000, tombstones=100_000, backlog=1024
+        )
     )
     assert {about: level for about, level in found.items() if level != "ok"} == not_ok
     assert ("memory" in found) == (given["memory"] is not None)
+
+
+def test_what_is_remembered_takes_memory_too() -> None:
+    facts = LimitFacts(whose="this shell", open_files=None, queue=None, memory=GIB)
+    for tombstones, level in ((0, "ok"), (10_000_000, "warn")):
+        found = check_limits(
+            facts, waiters=1, clusters=1, tombstones=tombstones, backlog=1
+        )
+        assert summed_up(found)["memory"] == level
+
+
+@pytest.mark.parametrize(
+    ("network", "level"),
+    [
+        ("10.0.0.0/8", "warn"),
+        ("192.0.2.0/23", "warn"),
+        ("192.0.2.0/24", "ok"),
+        ("192.0.2.7", "ok"),
+        ("0.0.0.0/0", "warn"),
+        ("2001:db8::/63", "warn"),
+        ("2001:db8::/64", "ok"),
+        ("2001:db8::7", "ok"),
+    ],
+)
+def test_proxies(network: str, level: str) -> None:
+    found = summed_up(check_proxies([ip_network(network), ip_network("192.0.2.9")]))
+    assert list(found.values()) == [level, "ok"]

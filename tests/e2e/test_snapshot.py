@@ -230,12 +230,14 @@ def test_standard_output_and_input(
     assert said == snapshot("verify", "-", given=export).stdout
     assert said == snapshot("verify", "--state-dir", daemon.state_dir).stdout
     assert re.fullmatch(
-        rb"OK: 3 clusters, last version \d+, saved \d{4}-[-0-9T:]+Z\n", said
+        rb"OK: 3 clusters, 0 ended, last version \d+, saved \d{4}-[-0-9T:]+Z\n", said
     )
     (tmp_path / "empty").mkdir(mode=0o700)
     done = snapshot("import", "--state-dir", tmp_path / "empty", "-", given=export)
     assert done.returncode == 0
     assert b"imported 3 clusters" in done.stdout
+    new = snapshot("verify", "--state-dir", tmp_path / "empty").stdout
+    assert new.removeprefix(b"OK: ") == done.stdout.removeprefix(b"imported ")
 
 
 def test_a_terminal_is_asked_for(daemon: Daemon) -> None:

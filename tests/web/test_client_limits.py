@@ -10,6 +10,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from cvmpair.web.api import CLUSTERS
 from cvmpair.web.channel import LINGER
@@ -159,6 +160,37 @@ def test_what_is_no_guess(wire: Wire, pin: str, headers: str) -> None:
     assert wire.guard.size() == 0
 
 
+def test_a_token_of_the_cluster_is_no_guess(wire: Wire, pin: str, clock: Clock) -> None:
+    def bearer(answer: Answer, scope: str = "read") -> str:
+        return f"Authorization: Bearer {answer.json['tokens'][scope]}\r\n"
+
+    made, other = [
+        ask(wire, post(CLUSTERS, body='{"protected":true}'), peer)
+        for peer in (CLIENT, OTHER)
+    ]
+    protected = made.json["pin"]
+    admin = bearer(made, "admin")
+    brief = post(
+        f"{CLUSTERS}/{protected}/tokens", admin, '{"scope":"read","lifetime":5}'
+    )
+    expired = f"Authorization: Bearer {ask(wire, brief).json['token']}\r\n"
+    clock.advance(5)
+    for number in range(3):
+        assert ask(wire, get(wrong(number))).status == 404
+    for scope in ("read", "write", "admin"):
+        assert ask(wire, get(protected, bearer(made, scope), "")).status == 200
+    # It proves that cluster alone, and what it does not allow is still not allowed.
+    assert (
+        ask(wire, post(f"{CLUSTERS}/{protected}/keys", bearer(made), JSON)).status
+        == 403
+    )
+    for shown in ("", "Authorization: Bearer\r\n", bearer(other), expired):
+        assert_limited(ask(wire, get(protected, shown, "")), "guesses")
+    for named in (pin, other.json["pin"], wrong(3)):
+        assert_limited(ask(wire, get(named, bearer(made), "")), "guesses")
+    assert ask(wire, post(f"{CLUSTERS}/{protected}/keys", admin, JSON)).status == 201
+
+
 def test_a_page_of_another_site_has_nobody_guess(wire: Wire) -> None:
     for number in range(5):
         for said in ("Sec-Fetch-Site: cross-site", "Origin: http://evil.example"):
@@ -234,7 +266,8 @@ def test_a_refusal_as_text(wire: Wire, headers: str) -> None:
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Retry-After"] == "60"
     (line,) = answer.body.decode().splitlines()
-    assert line.endswith("with --max-guesses.")
+    assert "with --max-guesses" in line
+    assert line.endswith("with --trusted-proxy.")
 
 
 def test_waiters(wire: Wire, pin: str, headers: str, clock: Clock) -> None:
@@ -325,6 +358,27 @@ def test_others_cannot_say_for_whom_they_ask(wire: Wire, headers: str) -> None:
     for name in ("X-Forwarded-For: ", "Forwarded: for="):
         said = f"{headers}{name}198.51.100.9\r\n"
         assert_limited(ask(wire, get(wrong(3), said)), "guesses")
+
+
+def test_a_proxy_that_nobody_named_is_told_of_once(wire: Wire) -> None:
+    def warnings(peer: IAddress, said: str) -> list[str]:
+        with capturedLogs() as events:
+            assert ask(wire, get(wrong(1), f"{said}\r\n"), peer).status == 404
+        warned = [one for one in events if one["log_level"] is LogLevel.warn]
+        return list(map(formatEvent, warned))
+
+    said = "X-Forwarded-For: 198.51.100.7"
+    assert warnings(OTHER, "X-Sesame: open") == []
+    assert warnings(OTHER, "Forwarded: for=198.51.100.7") == []
+    assert warnings(PROXY, said) == []
+    # Nobody is limited there.
+    assert warnings(UNIX, said) == []
+    (text,) = warnings(OTHER, said)
+    assert "header=x-forwarded-for" in text
+    assert "--trusted-proxy" in text
+    assert "198.51" not in text
+    assert OTHER.host not in text
+    assert warnings(OTHER, said) == warnings(CLIENT, said) == []
 
 
 def test_an_answer_that_is_held_counts_when_it_is_given(
