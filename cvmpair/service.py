@@ -34,6 +34,7 @@ from cvmpair.options import BACKLOG, Options, Settings, fail
 from cvmpair.services.certificates import Certificates
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
+from cvmpair.services.pem_directory import check_pem_directory
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.supervision import Supervision
 from cvmpair.services.timekeeping import Timekeeping
@@ -116,6 +117,7 @@ def _endpoint(reactor: Any, option: str, words: str) -> IStreamServerEndpoint:
     # that raises.
     queued = words.partition(":")[0] in QUEUED and ":backlog=" not in words
     try:
+        check_pem_directory(words)
         endpoint: IStreamServerEndpoint = serverFromString(
             reactor, f"{words}:backlog={BACKLOG}" if queued else words
         )
