@@ -98,6 +98,9 @@ def main() -> None:
     # A connection for each waiter; what is started has the same limit.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    file = given.results / f"{time.strftime('%Y-%m-%d')}.json"
+    # Rather than at the end, when there is something to lose.
+    results.read(file)
     with tempfile.TemporaryDirectory(
         prefix="cvmpair-bench-", dir=given.directory
     ) as name:
@@ -108,10 +111,9 @@ def main() -> None:
     curves = [each for each in measured if isinstance(each, Curve)]
     print(surroundings.as_text(about), table(figures), sep="\n\n")
     given.results.mkdir(exist_ok=True)
-    file = given.results / f"{time.strftime('%Y-%m-%d')}.json"
-    results.write(file, about, figures, curves)
+    about, all_curves = results.write(file, about, figures, curves)
     if given.plot and curves:
-        results.plot(file.with_suffix(".png"), about, curves)
+        results.plot(file.with_suffix(".png"), about, all_curves)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,29 @@ from typing import Any
 import attrs
 
 from bench.figures import Curve, Figure
+from bench.servers import WrongAnswer
 
 _INCHES = (13, 4)
 _DOTS = 110
 _CAPTION = ("cvmpair", "etcd", "processor", "cores", "when")
+_OF_A_RUN = ("when", "load before", "runs")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """
+    Return what earlier runs of the day have left; nothing if there is no such file.
+
+    :raises WrongAnswer: if it is not what they write.
+    """
+    if not file.exists():
+        return {"about": {}, "figures": [], "curves": []}
+    try:
+        kept: dict[str, Any] = json.loads(file.read_text())
+        for each in (*kept["figures"], *kept["curves"]):
+            each.setdefault("about", _short(kept["about"]))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise WrongAnswer(f"{file} holds no results: move it away") from None
+    return kept
 
 
 def write(
@@ -23,19 +42,52 @@ def write(
     about: Mapping[str, str],
     figures: Sequence[Figure],
     curves: Sequence[Curve],
-) -> None:
+) -> tuple[Mapping[str, str], Sequence[Curve]]:
     """
-    Write everything that was measured.
+    Write everything that was measured, beside what earlier runs of the day have left
+    of other figures and curves; each has the time of its own run, and how that went.
+
+    :return: all the curves of the file, and what to say about them.
     """
+    kept, short = read(file), _short(about)
+    new_figures = [
+        {
+            **attrs.asdict(figure),
+            "median": figure.median,
+            "reached": figure.reached,
+            "about": short,
+        }
+        for figure in figures
+    ]
+    new_curves = [{**attrs.asdict(curve), "about": short} for curve in curves]
     everything = {
         "about": about,
-        "figures": [
-            {**attrs.asdict(figure), "median": figure.median, "reached": figure.reached}
-            for figure in figures
-        ],
-        "curves": [attrs.asdict(curve) for curve in curves],
+        "figures": _merged(kept["figures"], new_figures, "measured"),
+        "curves": _merged(kept["curves"], new_curves, "title", "label"),
     }
     file.write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
+    times = dict.fromkeys(curve["about"]["when"] for curve in everything["curves"])
+    return (
+        {**about, "when": " and ".join(times)},
+        [_curve(curve) for curve in everything["curves"]],
+    )
+
+
+def _short(about: Mapping[str, str]) -> dict[str, str]:
+    return {name: about[name] for name in _OF_A_RUN}
+
+
+def _merged(old: Sequence[Any], new: Sequence[Any], *names: str) -> list[Any]:
+    # What is measured again takes the place of what there was.
+    merged = {tuple(each[name] for name in names): each for each in (*old, *new)}
+    return list(merged.values())
+
+
+def _curve(members: Mapping[str, Any]) -> Curve:
+    # JSON knows no numbers as names.
+    points = {int(across): values for across, values in members["points"].items()}
+    names = ("title", "across", "up", "label")
+    return Curve(**{name: members[name] for name in names}, points=points)
 
 
 def plot(file: Path, about: Mapping[str, str], curves: Sequence[Curve]) -> None:

@@ -19,7 +19,7 @@ from bench.clients import ask_steadily
 from bench.figures import Curve, Figure, table
 from bench.peers import bare as bare_server
 from bench.prober import Prober
-from bench.results import plot
+from bench.results import plot, write
 from bench.servers import Expected, Server, WrongAnswer
 from bench.soak import Sample
 
@@ -228,6 +228,54 @@ def test_agents_that_do_not_wait_end_it(bare: Server) -> None:
         process.wait()
     with pytest.raises(WrongAnswer, match="only 0 of 1 agents wait"):
         fleet.wait_until_all_wait(bare, [process])
+
+
+def about(when: str) -> dict[str, str]:
+    return {"cores": "2", "when": when, "load before": "0.1", "runs": when}
+
+
+def curve(title: str, label: str, value: float) -> Curve:
+    return Curve(title, "x", "y", label, {1: [value], 10: [2.0]})
+
+
+def test_runs_of_a_day_leave_each_other_be(tmp_path: Path) -> None:
+    file = tmp_path / "day.json"
+    first = [Figure("speed", [1.0], "{}"), Figure("size", [2.0], "{}")]
+    write(file, about("first"), first, [curve("waking", "etcd", 1.0)])
+    # As earlier releases wrote it.
+    kept = json.loads(file.read_text())
+    for each in (*kept["figures"], *kept["curves"]):
+        del each["about"]
+    file.write_text(json.dumps(kept))
+    second = [Figure("size", [3.0], "{}"), Figure("agent", [4.0], "{}")]
+    new = [curve("waking", "cvmpair", 2.0), curve("start", "etcd", 3.0)]
+    said, drawn = write(file, about("second"), second, new)
+    kept = json.loads(file.read_text())
+    assert kept["about"]["when"] == "second"
+    assert {
+        figure["measured"]: (figure["values"], figure["about"]["when"])
+        for figure in kept["figures"]
+    } == {
+        "speed": ([1.0], "first"),
+        "size": ([3.0], "second"),
+        "agent": ([4.0], "second"),
+    }
+    assert kept["figures"][0]["about"] == {
+        "when": "first",
+        "load before": "0.1",
+        "runs": "first",
+    }
+    assert drawn == [curve("waking", "etcd", 1.0), *new]
+    assert said["when"] == "first and second"
+
+
+@pytest.mark.parametrize("text", ["sesame", "[]", "{}", '{"figures": 1}'])
+def test_what_is_no_file_of_results_is_left_alone(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "day.json"
+    file.write_text(text)
+    with pytest.raises(WrongAnswer, match="move it away"):
+        write(file, about("now"), [], [])
+    assert file.read_text() == text
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:

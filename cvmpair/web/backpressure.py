@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.tls import BufferingTLSTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
@@ -42,9 +43,14 @@ class BackpressuredChannel(HTTPChannel):
     _look: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        # What TLS wraps is what reads and has the producer pause.
-        wrapped = getattr(self.transport, "transport", self.transport)
-        wrapped.bufferSize = BUFFER_SIZE
+        socket = self.transport
+        if isinstance(socket, BufferingTLSTransport):
+            # What it wraps is what reads and has the producer pause; before, it gathers
+            # answers by itself.
+            gathered: Any = socket._aggregator  # noqa: SLF001
+            gathered.MAX_BUFFER_SIZE = gathered._bufferLeft = BUFFER_SIZE  # noqa: SLF001
+            socket = socket.transport
+        socket.bufferSize = BUFFER_SIZE
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

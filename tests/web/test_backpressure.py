@@ -168,7 +168,20 @@ class Secured:
         self.clock.advance(0)
 
 
-def test_tls_changes_nothing(wire: Wire, clock: Clock, request_line: bytes) -> None:
+def test_no_more_is_answered_over_tls(
+    wire: Wire, clock: Clock, request_line: bytes
+) -> None:
+    connection = Secured(wire.site, clock)
+    connection.say(request_line * MANY)
+    size = len(connection.transport.value())
+    assert BUFFER_SIZE < size <= BUFFER_SIZE + len(VALUE) + 1000
+    clock.pump([LOOK] * 2)
+    assert not connection.transport.connected
+
+
+def test_who_does_not_read_over_tls_is_cut(
+    wire: Wire, clock: Clock, request_line: bytes
+) -> None:
     connection = Secured(wire.site, clock)
     transport = connection.transport
     connection.say(request_line * 2)
