@@ -94,11 +94,10 @@ def test_without_tls_the_browser_says_only_the_origin(
     """
     url = daemon.url.replace("127.0.0.1", OTHER_NAME)
     visit = Visit(browser, url, **options)
-    sent: list[dict[str, str]] = []
-    visit.page.on("requestfinished", lambda ask: sent.append(ask.all_headers()))
-    visit.click("Create a PIN")
+    with visit.page.expect_request_finished(lambda ask: ask.method == "POST") as asked:
+        visit.click("Create a PIN")
     visit.page.locator("#pin").wait_for()
-    (posted,) = [headers for headers in sent if "origin" in headers]
+    posted = asked.value.all_headers()
     assert posted["origin"] == url
     assert "sec-fetch-site" not in posted
     assert_complete(visit, daemon, url)
