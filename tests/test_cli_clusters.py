@@ -35,14 +35,16 @@ class Service:
     Always makes the same cluster.
 
     :ivar asked: the bodies of the requests.
+    :ivar deleted: the paths that were to be deleted, with the credentials for it.
     """
 
     url: str
     asked: list[bytes] = field(factory=list)
+    deleted: list[tuple[str, str | None]] = field(factory=list)
 
 
 @contextmanager
-def service(cluster: dict[str, object]) -> Iterator[Service]:
+def service(cluster: dict[str, object], deletion: int = 204) -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             made.asked.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
@@ -52,6 +54,11 @@ def service(cluster: dict[str, object]) -> Iterator[Service]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_DELETE(self) -> None:
+            made.deleted.append((self.path, self.headers["Authorization"]))
+            self.send_response(deletion)
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -91,12 +98,27 @@ def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> N
         refused = run("context", "--new", "--role=master", *url)
         words = ("--role=worker", "--output", tmp_path / "out")
         assert run("context", "--new", *words, *url).returncode == 0
+        assert asked.deleted == [
+            (f"/api/v1/clusters/{PIN}", f"Bearer {TOKENS['admin']}")
+        ]
     assert (refused.returncode, refused.stdout) == (2, b"")
     assert b"name one with --output" in refused.stderr
+    assert b"could not be deleted" not in refused.stderr
     assert b"sesame" not in refused.stderr
     assert b"goes over http://" in done.stderr
     assert asked.asked == [b""] * 3
     assert json.loads((tmp_path / "out-cluster.json").read_text()) == CLUSTER
+
+
+def test_no_place_for_tokens_and_no_deletion() -> None:
+    with service(CLUSTER, deletion=503) as asked:
+        refused = run("context", "--new", "--role=master", "--service-url", asked.url)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"name one with --output" in refused.stderr
+    assert b"could not be deleted" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+    assert PIN.encode() not in refused.stderr
+    assert b"sesame" not in refused.stderr
 
 
 def test_a_service_that_protects_none() -> None:

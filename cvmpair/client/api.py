@@ -146,6 +146,13 @@ class PairingClient:
             expiration_time=expires if isinstance(expires, str) else None,
         )
 
+    async def delete_cluster(self, pin: str) -> None:
+        """
+        Delete a cluster; that takes the admin token of a protected one.
+        """
+        answer = await self._ask("DELETE", _cluster(pin), JSON)
+        answer.expect(HTTPStatus.NO_CONTENT)
+
     async def has_cluster(self, pin: str) -> bool:
         """
         Say whether a cluster has this PIN.

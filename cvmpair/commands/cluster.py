@@ -18,6 +18,12 @@ from cvmpair_agent.errors import ContextWrong
 SCOPE: Final = {Role.MASTER: "write", Role.WORKER: "read"}
 """The token that a machine needs."""
 
+NO_PLACE: Final = (
+    "The tokens of a protected cluster are to be had only when it is created, and need "
+    "a place: name one with --output NAME, for NAME-cluster.json, or use "
+    "`cvmpair new --protected --json` and --cluster-file."
+)
+
 
 @frozen(kw_only=True)
 class KnownCluster:
