@@ -26,6 +26,7 @@ from tests.test_cli import COMMAND, mode, read, run, status
 SCOPES = ("read", "write", "admin")
 TOKENS = {scope: f"{scope:x<8}.sesame{scope:_<37}" for scope in SCOPES}
 CLUSTER = {"pin": PIN, "creation_time": "2026-11-21T00:00:00Z", "tokens": TOKENS}
+README = (Path(__file__).parent.parent / "README.md").read_text()
 FINGERPRINT = f"sha256:{'5' * 64}"
 
 
@@ -88,6 +89,23 @@ def test_a_protected_cluster_for_people_and_for_programs() -> None:
         assert said.startswith(warning)
         assert said.count(b"\n") == 1
     assert list(map(json.loads, asked.asked)) == [{"protected": True}] * 2
+
+
+def test_the_sed_of_the_readme_takes_one_token(tmp_path: Path) -> None:
+    lines = re.findall(r"sed -n '[^']+' cluster\.json", README)
+    file = tmp_path / "cluster.json"
+
+    def outcome() -> list[str]:
+        words = ["sh", "-c", "; ".join(lines)]
+        return subprocess.check_output(words, cwd=tmp_path, text=True).splitlines()
+
+    with service(CLUSTER) as asked:
+        done = run("new", "--protected", "--json", "--service-url", asked.url)
+    file.write_bytes(done.stdout)
+    assert outcome() == [f"Authorization: Bearer {TOKENS['write']}", PIN]
+    # What is spelled in another way passes no token on.
+    file.write_text(json.dumps(CLUSTER))
+    assert outcome() == []
 
 
 def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> None:

@@ -64,14 +64,14 @@ class KnownCluster:
 
     def to_json(self) -> str:
         """
-        Return all of it, in one line.
+        Return all of it, in one line that is spelled as the service spells its own.
         """
         members: dict[str, Any] = {"pin": self.pin, **self.times}
         if self.tokens:
             members["tokens"] = dict(self.tokens)
         if self.fingerprint is not None:
             members["service_fingerprint"] = self.fingerprint
-        return json.dumps(members)
+        return json.dumps(members, separators=(",", ":"))
 
     def to_lines(self) -> str:
         """
