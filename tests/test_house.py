@@ -24,8 +24,10 @@ ROOMS: dict[str, set[str]] = {
     "cvmpair.services": set(),
     "cvmpair.web": {"cvmpair.stores.protocol"},
     "cvmpair.options": {"cvmpair.web.limits"},
+    "cvmpair.endpoints": set(),
     "cvmpair.json_log": set(),
     "cvmpair.service": {
+        "cvmpair.endpoints",
         "cvmpair.json_log",
         "cvmpair.options",
         "cvmpair.services",
@@ -36,7 +38,12 @@ ROOMS: dict[str, set[str]] = {
     "twisted.plugins.cvmpair_plugin": set(),
     "cvmpair.client": set(),
     "cvmpair.checks": set(),
-    "cvmpair.facts": {"cvmpair.checks", "cvmpair.options", "cvmpair.snapshots"},
+    "cvmpair.facts": {
+        "cvmpair.checks",
+        "cvmpair.endpoints",
+        "cvmpair.options",
+        "cvmpair.snapshots",
+    },
     "cvmpair.contexts": {"cvmpair_agent.context", "cvmpair_agent.errors"},
     "cvmpair.commands": {
         "cvmpair.client",

@@ -4,9 +4,9 @@ The daemon's own options, as it would understand them.
 
 from collections.abc import Sequence
 
-from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
+from cvmpair.endpoints import endpoint_of
 from cvmpair.options import Options, Settings
 
 
@@ -38,7 +38,7 @@ def _check_endpoint(name: str, words: str) -> None:
         return
     try:
         # Without a reactor it cannot listen, but reads its certificates.
-        serverFromString(None, words)
+        endpoint_of(None, words)
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ValueError(
