@@ -175,9 +175,11 @@ class _Verifier:
         if key == self.pinned:
             return None
         return Untrusted(
-            f"The service has another key than the one that it is known by: {key}. "
-            "Either this is not the service, or it was given a new key; whoever runs "
-            "it can tell its fingerprint."
+            f"Wrong key: expected {self.pinned}, but the server has {key}. Either this "
+            "is not the service, or it was given a new key: compare with the "
+            "fingerprint that its operator tells or its log shows, and only if that is "
+            "the server's, write it into the context (cvm_service_fingerprint) or "
+            "give it with --service-fingerprint."
         )
 
     def _check_name(self, cert: X509) -> ClientError | None:
