@@ -80,7 +80,7 @@ class ContextCommand:
         if options.cluster_file is not None:
             cluster = KnownCluster.from_json(_read(options.cluster_file))
         else:
-            cluster = KnownCluster(pin=pin(_read_pin(options.pin, options.pin_file)))
+            cluster = KnownCluster(pin=_read_pin(options.pin, options.pin_file))
         return evolve(
             cluster, fingerprint=options.service_fingerprint or cluster.fingerprint
         )
@@ -184,10 +184,17 @@ class ContextCommand:
 
 
 def _read_pin(word: str | None, file: str | None) -> str:
-    if file is not None:
-        return _read(file).decode("ascii", "replace")
-    assert word is not None, "one of them is required"
-    return word
+    if file is None:
+        assert word is not None, "one of them is required"
+        return pin(word)
+    text = _read(file).decode("ascii", "replace")
+    try:
+        return pin(text)
+    except ContextWrong:
+        raise ContextWrong(
+            f"{file} is no PIN file: it has to hold a PIN and nothing else. What "
+            "`cvmpair new --json` prints is read with --cluster-file."
+        ) from None
 
 
 def _read(name: str) -> bytes:
