@@ -45,13 +45,19 @@ class Service:
 
 
 @contextmanager
-def service(cluster: dict[str, object], deletion: int = 204) -> Iterator[Service]:
+def service(
+    cluster: dict[str, object],
+    deletion: int = 204,
+    status: int = 201,
+    media_type: str = "application/json",
+) -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             made.asked.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
             body = json.dumps(cluster).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Retry-After", "7")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -145,6 +151,34 @@ def test_a_service_that_protects_none() -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"does not protect" in done.stderr
     assert PIN.encode() not in done.stderr
+
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize("command", ["new", "context"])
+@pytest.mark.parametrize(
+    ("status", "media_type", "code", "ends"),
+    [
+        (429, PROBLEM, 1, "; try again in 7 s. It says: no [2J more"),
+        (507, PROBLEM, 1, "; try again in 7 s. It says: no [2J more"),
+        (403, PROBLEM, 5, ". It says: no [2J more"),
+        (404, PROBLEM, 1, "404 (Not Found). It says: no [2J more"),
+        (404, "text/plain", 1, "/api/v1/clusters: check the path of the URL."),
+        (429, "application/json", 1, "; try again in 7 s."),
+    ],
+)
+def test_what_the_service_says_of_a_refusal(
+    command: str, status: int, media_type: str, code: int, ends: str
+) -> None:
+    words = ["--new", "--role=worker"] if command == "context" else []
+    problem = {"detail": "no\x1b[2J\r\n\u202emore", "title": "sesame"}
+    with service(problem, status=status, media_type=media_type) as asked:
+        refused = run(command, *words, "--service-url", asked.url)
+    assert (refused.returncode, refused.stdout) == (code, b"")
+    said = refused.stderr.decode()
+    assert re.fullmatch(rf"cvmpair: [^\n]*{re.escape(ends)}\n", said)
+    assert "sesame" not in said
 
 
 def test_contexts_of_a_new_protected_cluster(tmp_path: Path) -> None:

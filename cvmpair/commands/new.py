@@ -2,6 +2,8 @@
 ``cvmpair new``: have the service create a cluster.
 """
 
+from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from attrs import evolve
@@ -74,10 +76,21 @@ async def _delete(client: PairingClient, cluster: NewCluster) -> None:
 def _in_words(url: str, failed: ClientError) -> AgentError:
     if isinstance(failed, NoAnswer):
         return Unreachable(f"Cannot reach {url}: {failed.reason}.")
-    if isinstance(failed, RetryLater):
-        return AgentError(f"{url} cannot do it now: {failed.reason}; try again later.")
-    if isinstance(failed, Refused) and failed.status in {401, 403}:
-        return NotAllowed(str(failed))
     if isinstance(failed, Untrusted):
         return Unreachable(str(failed))
-    return AgentError(str(failed))
+    told = f" It says: {failed.detail}" if failed.detail else ""
+    if isinstance(failed, RetryLater):
+        wait = failed.retry_after
+        when = f"in {ceil(wait)} s" if wait else "later"
+        return AgentError(
+            f"{url} cannot do it now: {failed.reason}; try again {when}.{told}"
+        )
+    if isinstance(failed, Refused) and failed.status in {401, 403}:
+        return NotAllowed(f"{failed}{told}")
+    if (
+        isinstance(failed, Refused)
+        and failed.status == HTTPStatus.NOT_FOUND
+        and not told
+    ):
+        told = f" Nothing is at {url}/api/v1/clusters: check the path of the URL."
+    return AgentError(f"{failed}{told}")
