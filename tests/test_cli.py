@@ -461,4 +461,4 @@ def test_answers_that_are_no_cluster(answer: int, code: int) -> None:
 def test_a_ca_file_that_is_none() -> None:
     done = run("new", "--service-url=https://127.0.0.1:1", "--ca-file=/dev/null")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert re.fullmatch(rb"cvmpair: '/dev/null' [^\n]+\n", done.stderr)
+    assert re.fullmatch(rb"cvmpair: --ca-file '/dev/null' [^\n]+\n", done.stderr)

@@ -3,6 +3,7 @@ HTTPS: which certificates are trusted, and in one line why one is not.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
@@ -62,11 +63,17 @@ def https_policy(
         context.set_default_verify_paths()
     else:
         try:
+            # OpenSSL would not say why it cannot.
+            Path(ca_file).open("rb").close()
             context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise ValueError(
+                f"--ca-file {ca_file!r} cannot be read: {error.strerror}."
+            ) from None
         except Error:
             raise ValueError(
-                f"{ca_file!r} cannot be read as certificates of authorities; it has to "
-                "be a file with one or more of them in PEM form."
+                f"--ca-file {ca_file!r} cannot be read as certificates of "
+                "authorities; it has to be a file with one or more of them in PEM form."
             ) from None
     return _Policy(context, pinned, seen)
 
@@ -168,7 +175,7 @@ class _Verifier:
         return Untrusted(
             "The certificate of the service is not signed by an authority that this "
             "machine trusts. If its authority is a private one, name the file with "
-            "that authority's certificate."
+            "that authority's certificate by --ca-file."
         )
 
     def _check_key(self, key: str) -> ClientError | None:
