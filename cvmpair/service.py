@@ -17,6 +17,7 @@ from typing import Any, Final
 from attrs import define, field
 from twisted.application.service import IService, IServiceCollection, Service
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, Logger
@@ -28,12 +29,12 @@ from cvmpair.core.book import ClusterBook
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
-from cvmpair.endpoints import endpoint_of
 from cvmpair.json_log import log_in_json
 from cvmpair.options import BACKLOG, Options, Settings, fail
 from cvmpair.services.certificates import Certificates
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
+from cvmpair.services.pem_directory import check_pem_directory
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.supervision import Supervision
 from cvmpair.services.timekeeping import Timekeeping
@@ -116,12 +117,16 @@ def _endpoint(reactor: Any, option: str, words: str) -> IStreamServerEndpoint:
     # that raises.
     queued = words.partition(":")[0] in QUEUED and ":backlog=" not in words
     try:
-        return endpoint_of(reactor, f"{words}:backlog={BACKLOG}" if queued else words)
+        check_pem_directory(words)
+        endpoint: IStreamServerEndpoint = serverFromString(
+            reactor, f"{words}:backlog={BACKLOG}" if queued else words
+        )
     except Exception as error:
         reason = _reason(error)
         if words.startswith("systemd:") and isinstance(error, LookupError):
             reason = "systemd passed no such socket; is its socket unit started?"
         fail(f"{option} {words!r} is no usable endpoint: {reason}", 2)
+    return endpoint
 
 
 def _reason(error: BaseException | None) -> str:

@@ -24,10 +24,8 @@ ROOMS: dict[str, set[str]] = {
     "cvmpair.services": set(),
     "cvmpair.web": {"cvmpair.stores.protocol"},
     "cvmpair.options": {"cvmpair.web.limits"},
-    "cvmpair.endpoints": set(),
     "cvmpair.json_log": set(),
     "cvmpair.service": {
-        "cvmpair.endpoints",
         "cvmpair.json_log",
         "cvmpair.options",
         "cvmpair.services",
@@ -40,8 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "cvmpair.checks": set(),
     "cvmpair.facts": {
         "cvmpair.checks",
-        "cvmpair.endpoints",
         "cvmpair.options",
+        "cvmpair.services.pem_directory",
         "cvmpair.snapshots",
     },
     "cvmpair.contexts": {"cvmpair_agent.context", "cvmpair_agent.errors"},

@@ -4,10 +4,11 @@ The daemon's own options, as it would understand them.
 
 from collections.abc import Sequence
 
+from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
-from cvmpair.endpoints import endpoint_of
 from cvmpair.options import Options, Settings
+from cvmpair.services.pem_directory import check_pem_directory
 
 
 def settings_of(words: Sequence[str]) -> Settings:
@@ -37,8 +38,9 @@ def _check_endpoint(name: str, words: str) -> None:
     if words.startswith("systemd:"):
         return
     try:
+        check_pem_directory(words)
         # Without a reactor it cannot listen, but reads its certificates.
-        endpoint_of(None, words)
+        serverFromString(None, words)
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ValueError(

@@ -64,6 +64,14 @@ class Authority:
         path.write_bytes(self._certificate.public_bytes(Encoding.PEM))
         return str(path)
 
+    def write_key(self, path: Path) -> None:
+        """
+        Write the key of the authority to a file.
+        """
+        path.write_bytes(
+            self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
+
     def certificate(self) -> X509:
         """
         Return the certificate of the authority.
