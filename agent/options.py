@@ -121,7 +121,9 @@ def parser() -> argparse.ArgumentParser:
             metavar="DIR",
             type=Path,
             default=Path("/"),
-            help="take every path below this directory (default: /)",
+            help="where the files of the machine are: its user data, those of "
+            "--patch, --injected-file and an absolute --context-file, and what is kept "
+            "of the pairing; not that of --ca-file (default: /)",
         )
     for name in ("pair", "source"):
         _add_sources(made[name])

@@ -84,6 +84,7 @@ def _create(url: str, options: argparse.Namespace) -> KnownCluster:
             pinned=options.service_fingerprint,
             pin_server=options.pin_server,
             protected=options.protected,
+            keeps_tokens=options.command == "new" or options.output is not None,
         )
     )
 

@@ -289,6 +289,29 @@ def test_one_line_and_no_pin(case: str, capfd: pytest.CaptureFixture[str]) -> No
     assert "sesame" not in said.err
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"pin":"{PIN}","tokens":{{"read":"sesame"}}}}',
+        f"pin: {PIN}\nread_token: sesame\n",
+        "sesame",
+        "",
+    ],
+)
+def test_what_is_no_pin_file(
+    text: str, pin_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pin_file.write_text(text)
+    assert status("context", "--pin-file", pin_file, "--role=master") == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"cvmpair: [^\n]+\n", said.err)
+    assert f"{pin_file} is no PIN file" in said.err
+    assert "--cluster-file" in said.err
+    assert PIN not in said.err
+    assert "sesame" not in said.err
+
+
 def test_a_full_disk_is_one_line(pin_file: Path) -> None:
     words = [*COMMAND, "context", "--pin-file", str(pin_file), "--role=master"]
     # Buffered, as it is for everybody else.
@@ -438,4 +461,4 @@ def test_answers_that_are_no_cluster(answer: int, code: int) -> None:
 def test_a_ca_file_that_is_none() -> None:
     done = run("new", "--service-url=https://127.0.0.1:1", "--ca-file=/dev/null")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert re.fullmatch(rb"cvmpair: '/dev/null' [^\n]+\n", done.stderr)
+    assert re.fullmatch(rb"cvmpair: --ca-file '/dev/null' [^\n]+\n", done.stderr)

@@ -26,6 +26,7 @@ from tests.test_cli import COMMAND, mode, read, run, status
 SCOPES = ("read", "write", "admin")
 TOKENS = {scope: f"{scope:x<8}.sesame{scope:_<37}" for scope in SCOPES}
 CLUSTER = {"pin": PIN, "creation_time": "2026-11-21T00:00:00Z", "tokens": TOKENS}
+README = (Path(__file__).parent.parent / "README.md").read_text()
 FINGERPRINT = f"sha256:{'5' * 64}"
 
 
@@ -35,23 +36,36 @@ class Service:
     Always makes the same cluster.
 
     :ivar asked: the bodies of the requests.
+    :ivar deleted: the paths that were to be deleted, with the credentials for it.
     """
 
     url: str
     asked: list[bytes] = field(factory=list)
+    deleted: list[tuple[str, str | None]] = field(factory=list)
 
 
 @contextmanager
-def service(cluster: dict[str, object]) -> Iterator[Service]:
+def service(
+    cluster: dict[str, object],
+    deletion: int = 204,
+    status: int = 201,
+    media_type: str = "application/json",
+) -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             made.asked.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
             body = json.dumps(cluster).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Retry-After", "7")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_DELETE(self) -> None:
+            made.deleted.append((self.path, self.headers["Authorization"]))
+            self.send_response(deletion)
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -83,6 +97,23 @@ def test_a_protected_cluster_for_people_and_for_programs() -> None:
     assert list(map(json.loads, asked.asked)) == [{"protected": True}] * 2
 
 
+def test_the_sed_of_the_readme_takes_one_token(tmp_path: Path) -> None:
+    lines = re.findall(r"sed -n '[^']+' cluster\.json", README)
+    file = tmp_path / "cluster.json"
+
+    def outcome() -> list[str]:
+        words = ["sh", "-c", "; ".join(lines)]
+        return subprocess.check_output(words, cwd=tmp_path, text=True).splitlines()
+
+    with service(CLUSTER) as asked:
+        done = run("new", "--protected", "--json", "--service-url", asked.url)
+    file.write_bytes(done.stdout)
+    assert outcome() == [f"Authorization: Bearer {TOKENS['write']}", PIN]
+    # What is spelled in another way passes no token on.
+    file.write_text(json.dumps(CLUSTER))
+    assert outcome() == []
+
+
 def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> None:
     with service(CLUSTER) as asked:
         url = ("--service-url", asked.url)
@@ -91,12 +122,27 @@ def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> N
         refused = run("context", "--new", "--role=master", *url)
         words = ("--role=worker", "--output", tmp_path / "out")
         assert run("context", "--new", *words, *url).returncode == 0
+        assert asked.deleted == [
+            (f"/api/v1/clusters/{PIN}", f"Bearer {TOKENS['admin']}")
+        ]
     assert (refused.returncode, refused.stdout) == (2, b"")
     assert b"name one with --output" in refused.stderr
+    assert b"could not be deleted" not in refused.stderr
     assert b"sesame" not in refused.stderr
     assert b"goes over http://" in done.stderr
     assert asked.asked == [b""] * 3
     assert json.loads((tmp_path / "out-cluster.json").read_text()) == CLUSTER
+
+
+def test_no_place_for_tokens_and_no_deletion() -> None:
+    with service(CLUSTER, deletion=503) as asked:
+        refused = run("context", "--new", "--role=master", "--service-url", asked.url)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"name one with --output" in refused.stderr
+    assert b"could not be deleted" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+    assert PIN.encode() not in refused.stderr
+    assert b"sesame" not in refused.stderr
 
 
 def test_a_service_that_protects_none() -> None:
@@ -105,6 +151,34 @@ def test_a_service_that_protects_none() -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"does not protect" in done.stderr
     assert PIN.encode() not in done.stderr
+
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize("command", ["new", "context"])
+@pytest.mark.parametrize(
+    ("status", "media_type", "code", "ends"),
+    [
+        (429, PROBLEM, 1, "; try again in 7 s. It says: no [2J more"),
+        (507, PROBLEM, 1, "; try again in 7 s. It says: no [2J more"),
+        (403, PROBLEM, 5, ". It says: no [2J more"),
+        (404, PROBLEM, 1, "404 (Not Found). It says: no [2J more"),
+        (404, "text/plain", 1, "/api/v1/clusters: check the path of the URL."),
+        (429, "application/json", 1, "; try again in 7 s."),
+    ],
+)
+def test_what_the_service_says_of_a_refusal(
+    command: str, status: int, media_type: str, code: int, ends: str
+) -> None:
+    words = ["--new", "--role=worker"] if command == "context" else []
+    problem = {"detail": "no\x1b[2J\r\n\u202emore", "title": "sesame"}
+    with service(problem, status=status, media_type=media_type) as asked:
+        refused = run(command, *words, "--service-url", asked.url)
+    assert (refused.returncode, refused.stdout) == (code, b"")
+    said = refused.stderr.decode()
+    assert re.fullmatch(rf"cvmpair: [^\n]*{re.escape(ends)}\n", said)
+    assert "sesame" not in said
 
 
 def test_contexts_of_a_new_protected_cluster(tmp_path: Path) -> None:
@@ -233,7 +307,8 @@ def test_a_server_that_is_pinned(tmp_path: Path) -> None:
             "new", *url, "--ca-file", ca_file, "--service-fingerprint", FINGERPRINT
         )
         assert (other.returncode, other.stdout) == (8, b"")
-        assert b"another key than the one that it is known by" in other.stderr
+        told = f"expected {FINGERPRINT}, but the server has {key}"
+        assert told in other.stderr.decode()
         # Who does not trust it learns no fingerprint to trust it by.
         untrusted = run("new", *url, "--pin-server")
         assert (untrusted.returncode, untrusted.stdout) == (8, b"")

@@ -39,6 +39,17 @@ def test_unit_starts_the_daemon_with_options_that_it_knows() -> None:
     assert options.settings.state_dir == Path("/var/lib/cvmpair")
 
 
+def test_the_readme_has_the_unit_find_its_key() -> None:
+    (words,) = re.findall(r"`CVMPAIR_LISTEN=(ssl:[^`]+)`", README)
+    files = re.findall(r"Key=([^:]+)", words)
+    for file, mode in zip(files, ("0640 -g cvmpair-tls", "0644"), strict=True):
+        place, _, name = file.rpartition("/")
+        assert f"install -m {mode} {name} {place}/" in README
+        assert place.startswith("/")
+    for file in UNIT, UNIT.parent.parent / "examples/cvmpair.default":
+        assert "CVMPAIR_LISTEN=" in file.read_text()
+
+
 def test_a_reload_of_the_unit_renews_certificates() -> None:
     assert read_unit(UNIT)["Service"]["ExecReload"] == "kill -HUP $MAINPID"
 

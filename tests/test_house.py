@@ -36,7 +36,12 @@ ROOMS: dict[str, set[str]] = {
     "twisted.plugins.cvmpair_plugin": set(),
     "cvmpair.client": set(),
     "cvmpair.checks": set(),
-    "cvmpair.facts": {"cvmpair.checks", "cvmpair.options", "cvmpair.snapshots"},
+    "cvmpair.facts": {
+        "cvmpair.checks",
+        "cvmpair.options",
+        "cvmpair.services.pem_directory",
+        "cvmpair.snapshots",
+    },
     "cvmpair.contexts": {"cvmpair_agent.context", "cvmpair_agent.errors"},
     "cvmpair.commands": {
         "cvmpair.client",

@@ -54,7 +54,16 @@ def test_a_daemon_that_is_not_started_touches_nothing(
 
 
 @pytest.mark.parametrize("option", ["--listen", "--admin-listen"])
-@pytest.mark.parametrize("words", ["sesame", "tcp:sesame", "ssl:0:privateKey=/sesame"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sesame",
+        "tcp:sesame",
+        "ssl:0:privateKey=/sesame",
+        "tls:/sesame:port=0",
+        "tls:path=/dev/null:port=0",
+    ],
+)
 def test_a_bad_endpoint_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

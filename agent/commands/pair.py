@@ -160,7 +160,7 @@ def _client(
     try:
         http = http_client(reactor, url, options.ca_file, pinned=pinned)
     except ValueError as error:
-        raise ContextWrong(f"--ca-file {options.ca_file}: {error}") from None
+        raise ContextWrong(str(error)) from None
     try:
         return PairingClient(base_url=url, http=http, clock=reactor, token=known.token)
     except ValueError as error:

@@ -19,6 +19,11 @@ from twisted.web.iweb import IResponse
 
 from cvmpair.client.errors import Denied, Refused, RetryLater
 
+PROBLEM: Final = "application/problem+json"
+
+MAX_DETAIL: Final = 300
+"""How much of a problem's text is passed on, in characters."""
+
 MAX_BODY: Final = 64 * 1024
 """The longest body that is read, in bytes; the longest value has a quarter of it."""
 
@@ -110,6 +115,24 @@ class Answer:
         if not isinstance(members, dict):
             raise self.not_ours()
         return members
+
+    @property
+    def detail(self) -> str:
+        """
+        What a problem says of itself (RFC 9457), in one line that is safe to print;
+        empty if the answer is none.
+        """
+        if self.media_type != PROBLEM:
+            return ""
+        try:
+            detail = self.members().get("detail")
+        except Refused:
+            detail = None
+        if not isinstance(detail, str):
+            return ""
+        # What steers a terminal, or the direction of what it shows, is not printable.
+        shown = "".join(letter if letter.isprintable() else " " for letter in detail)
+        return " ".join(shown.split())[:MAX_DETAIL]
 
     def line(self, name: str) -> str:
         """

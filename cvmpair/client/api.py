@@ -18,8 +18,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
-from cvmpair.client.answers import Answer, read_answer
-from cvmpair.client.errors import NoAnswer, Refused, WaitedInVain
+from cvmpair.client.answers import PROBLEM, Answer, read_answer
+from cvmpair.client.errors import ClientError, NoAnswer, Refused, WaitedInVain
 from cvmpair.client.failures import no_answer
 from cvmpair.core.errors import (
     REASONS,
@@ -31,7 +31,6 @@ from cvmpair.core.errors import (
 from cvmpair.core.names import is_pin, is_token, key_name
 
 JSON: Final = "application/json"
-PROBLEM: Final = "application/problem+json"
 TEXT: Final = "text/plain"
 
 TIMEOUT: Final = 15.0
@@ -122,7 +121,12 @@ class PairingClient:
         """
         content = {"protected": True} if protected else None
         answer = await self._ask("POST", "", JSON, content)
-        answer.expect(HTTPStatus.CREATED)
+        try:
+            answer.expect(HTTPStatus.CREATED)
+        except ClientError as error:
+            # It quotes no PIN, for there is none yet.
+            error.detail = answer.detail
+            raise
         members = answer.members()
         pin, created = members.get("pin"), members.get("creation_time")
         expires = members.get("expiration_time")
@@ -145,6 +149,13 @@ class PairingClient:
             creation_time=created,
             expiration_time=expires if isinstance(expires, str) else None,
         )
+
+    async def delete_cluster(self, pin: str) -> None:
+        """
+        Delete a cluster; that takes the admin token of a protected one.
+        """
+        answer = await self._ask("DELETE", _cluster(pin), JSON)
+        answer.expect(HTTPStatus.NO_CONTENT)
 
     async def has_cluster(self, pin: str) -> bool:
         """

@@ -25,7 +25,12 @@ class WaitedInVain(KeyNotFound):
 class ClientError(Exception):
     """
     The parent of them all.
+
+    :ivar detail: what the service itself says about it, in one line; only of the
+        creation of a cluster.
     """
+
+    detail: str = ""
 
 
 class RetryLater(ClientError):

@@ -3,6 +3,7 @@ HTTPS: which certificates are trusted, and in one line why one is not.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
@@ -62,11 +63,17 @@ def https_policy(
         context.set_default_verify_paths()
     else:
         try:
+            # OpenSSL would not say why it cannot.
+            Path(ca_file).open("rb").close()
             context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise ValueError(
+                f"--ca-file {ca_file!r} cannot be read: {error.strerror}."
+            ) from None
         except Error:
             raise ValueError(
-                f"{ca_file!r} cannot be read as certificates of authorities; it has to "
-                "be a file with one or more of them in PEM form."
+                f"--ca-file {ca_file!r} cannot be read as certificates of "
+                "authorities; it has to be a file with one or more of them in PEM form."
             ) from None
     return _Policy(context, pinned, seen)
 
@@ -168,16 +175,18 @@ class _Verifier:
         return Untrusted(
             "The certificate of the service is not signed by an authority that this "
             "machine trusts. If its authority is a private one, name the file with "
-            "that authority's certificate."
+            "that authority's certificate by --ca-file."
         )
 
     def _check_key(self, key: str) -> ClientError | None:
         if key == self.pinned:
             return None
         return Untrusted(
-            f"The service has another key than the one that it is known by: {key}. "
-            "Either this is not the service, or it was given a new key; whoever runs "
-            "it can tell its fingerprint."
+            f"Wrong key: expected {self.pinned}, but the server has {key}. Either this "
+            "is not the service, or it was given a new key: compare with the "
+            "fingerprint that its operator tells or its log shows, and only if that is "
+            "the server's, write it into the context (cvm_service_fingerprint) or "
+            "give it with --service-fingerprint."
         )
 
     def _check_name(self, cert: X509) -> ClientError | None:

@@ -18,6 +18,12 @@ from cvmpair_agent.errors import ContextWrong
 SCOPE: Final = {Role.MASTER: "write", Role.WORKER: "read"}
 """The token that a machine needs."""
 
+NO_PLACE: Final = (
+    "The tokens of a protected cluster are to be had only when it is created, and need "
+    "a place: name one with --output NAME, for NAME-cluster.json, or use "
+    "`cvmpair new --protected --json` and --cluster-file."
+)
+
 
 @frozen(kw_only=True)
 class KnownCluster:
@@ -58,14 +64,14 @@ class KnownCluster:
 
     def to_json(self) -> str:
         """
-        Return all of it, in one line.
+        Return all of it, in one line that is spelled as the service spells its own.
         """
         members: dict[str, Any] = {"pin": self.pin, **self.times}
         if self.tokens:
             members["tokens"] = dict(self.tokens)
         if self.fingerprint is not None:
             members["service_fingerprint"] = self.fingerprint
-        return json.dumps(members)
+        return json.dumps(members, separators=(",", ":"))
 
     def to_lines(self) -> str:
         """

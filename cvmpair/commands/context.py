@@ -11,7 +11,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from cvmpair.commands import output
-from cvmpair.commands.cluster import SCOPE, KnownCluster
+from cvmpair.commands.cluster import NO_PLACE, SCOPE, KnownCluster
 from cvmpair.contexts.block import Assignment, pin
 from cvmpair.contexts.formats import FORMATS
 from cvmpair.contexts.merging import merge
@@ -31,12 +31,6 @@ ANY_FINGERPRINT: Final = f"sha256:{'0' * 64}"
 ANY_PIN: Final = "0" * 12
 """What stands for a PIN that does not exist yet, as the others do."""
 
-NO_PLACE: Final = (
-    "The tokens of a protected cluster are to be had only when it is created, and need "
-    "a place: name one with --output NAME, for NAME-cluster.json, or use "
-    "`cvmpair new --protected --json` and --cluster-file."
-)
-
 
 @frozen(kw_only=True)
 class ContextCommand:
@@ -44,7 +38,8 @@ class ContextCommand:
     One run of the command.
 
     :ivar service_url: as it is put into the context, if it is known.
-    :ivar create: asks the service for a cluster, with ``--new``.
+    :ivar create: asks the service for a cluster, with ``--new``; without ``--output``
+        for none that has tokens.
     """
 
     options: Namespace = field(repr=False)
@@ -85,7 +80,7 @@ class ContextCommand:
         if options.cluster_file is not None:
             cluster = KnownCluster.from_json(_read(options.cluster_file))
         else:
-            cluster = KnownCluster(pin=pin(_read_pin(options.pin, options.pin_file)))
+            cluster = KnownCluster(pin=_read_pin(options.pin, options.pin_file))
         return evolve(
             cluster, fingerprint=options.service_fingerprint or cluster.fingerprint
         )
@@ -120,9 +115,7 @@ class ContextCommand:
     def _write_tokens(self, cluster: KnownCluster, keep: Path | None) -> None:
         if not cluster.tokens:
             return
-        if keep is None:
-            # The service has protected it without being asked.
-            raise ContextWrong(NO_PLACE)
+        assert keep is not None, "nothing is created whose tokens have no place"
         output.write(keep, f"{cluster.to_json()}\n".encode())
         print(f"cvmpair: all tokens are in {keep}: keep it", file=sys.stderr)
 
@@ -191,10 +184,17 @@ class ContextCommand:
 
 
 def _read_pin(word: str | None, file: str | None) -> str:
-    if file is not None:
-        return _read(file).decode("ascii", "replace")
-    assert word is not None, "one of them is required"
-    return word
+    if file is None:
+        assert word is not None, "one of them is required"
+        return pin(word)
+    text = _read(file).decode("ascii", "replace")
+    try:
+        return pin(text)
+    except ContextWrong:
+        raise ContextWrong(
+            f"{file} is no PIN file: it has to hold a PIN and nothing else. What "
+            "`cvmpair new --json` prints is read with --cluster-file."
+        ) from None
 
 
 def _read(name: str) -> bytes:

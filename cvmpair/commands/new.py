@@ -2,12 +2,16 @@
 ``cvmpair new``: have the service create a cluster.
 """
 
+from http import HTTPStatus
+from math import ceil
 from typing import Any
 
-from cvmpair.client.api import PairingClient
+from attrs import evolve
+
+from cvmpair.client.api import NewCluster, PairingClient
 from cvmpair.client.errors import ClientError, NoAnswer, Refused, RetryLater, Untrusted
 from cvmpair.client.transport import http_client
-from cvmpair.commands.cluster import KnownCluster
+from cvmpair.commands.cluster import NO_PLACE, KnownCluster
 from cvmpair_agent.errors import AgentError, ContextWrong, NotAllowed, Unreachable
 
 
@@ -19,6 +23,7 @@ async def create_cluster(
     pinned: str | None = None,
     pin_server: bool = False,
     protected: bool = False,
+    keeps_tokens: bool = True,
 ) -> KnownCluster:
     """
     Return a new cluster.
@@ -27,6 +32,8 @@ async def create_cluster(
     :param pinned: the fingerprint of the only server to ask.
     :param pin_server: whether to tell the fingerprint of the server that was asked.
     :param protected: whether the PIN alone shall allow nothing.
+    :param keeps_tokens: whether there is a place for its tokens; without one, a cluster
+        that the service has protected unasked is deleted again.
     :raises AgentError: if there is none, with the exit code for it.
     """
     servers: list[str] = []
@@ -40,6 +47,9 @@ async def create_cluster(
         cluster = await client.create_cluster(protected=protected)
     except ClientError as failed:
         raise _in_words(url, failed) from None
+    if cluster.tokens and not keeps_tokens:
+        await _delete(client, cluster)
+        raise ContextWrong(NO_PLACE)
     times = {
         "creation_time": cluster.creation_time,
         "expiration_time": cluster.expiration_time,
@@ -53,13 +63,34 @@ async def create_cluster(
     )
 
 
+async def _delete(client: PairingClient, cluster: NewCluster) -> None:
+    try:
+        await evolve(client, token=cluster.tokens["admin"]).delete_cluster(cluster.pin)
+    except (ClientError, KeyError):
+        raise ContextWrong(
+            f"{NO_PLACE} The service has created a cluster, which could not be deleted "
+            "again: nobody can use it, and it stays there until it expires."
+        ) from None
+
+
 def _in_words(url: str, failed: ClientError) -> AgentError:
     if isinstance(failed, NoAnswer):
         return Unreachable(f"Cannot reach {url}: {failed.reason}.")
-    if isinstance(failed, RetryLater):
-        return AgentError(f"{url} cannot do it now: {failed.reason}; try again later.")
-    if isinstance(failed, Refused) and failed.status in {401, 403}:
-        return NotAllowed(str(failed))
     if isinstance(failed, Untrusted):
         return Unreachable(str(failed))
-    return AgentError(str(failed))
+    told = f" It says: {failed.detail}" if failed.detail else ""
+    if isinstance(failed, RetryLater):
+        wait = failed.retry_after
+        when = f"in {ceil(wait)} s" if wait else "later"
+        return AgentError(
+            f"{url} cannot do it now: {failed.reason}; try again {when}.{told}"
+        )
+    if isinstance(failed, Refused) and failed.status in {401, 403}:
+        return NotAllowed(f"{failed}{told}")
+    if (
+        isinstance(failed, Refused)
+        and failed.status == HTTPStatus.NOT_FOUND
+        and not told
+    ):
+        told = f" Nothing is at {url}/api/v1/clusters: check the path of the URL."
+    return AgentError(f"{failed}{told}")

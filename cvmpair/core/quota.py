@@ -23,8 +23,17 @@ WINDOW: Final = 60.0
 MAX_CLIENTS: Final = 100_000
 """How many clients are remembered at the same time."""
 
+Refused = Callable[[str, Client], None]
+"""Takes the name of a limit and the client that has reached it."""
+
 RETRY_AFTER: Final = 30.0
 """The seconds after which to ask again, where no time can be told."""
+
+
+def ignore(_name: str, _client: Client) -> None:
+    """
+    Tell nobody of a refusal.
+    """
 
 
 @define(eq=False)
@@ -66,7 +75,7 @@ class Quota:
 
     :ivar name: of the limit.
     :ivar limit: how many.
-    :ivar refused: is called with the name for each refusal.
+    :ivar refused: is called for each refusal.
     :ivar clients: how many clients are remembered; of more, the one that did nothing
         for the longest time is forgotten.
     :ivar exhausted: those that had done all they may when last looked at. Nearly always
@@ -75,7 +84,7 @@ class Quota:
 
     name: str
     limit: int
-    refused: Callable[[str], None] = lambda _: None
+    refused: Refused = ignore
     clients: int = MAX_CLIENTS
     exhausted: set[Client] = field(init=False, factory=set)
     # In the order in which they last did something. In a plain dictionary the way to
@@ -95,15 +104,24 @@ class Quota:
 
         :raises TooManyRequests: if that would be one thing more than it may do.
         """
-        if client not in self.exhausted:
+        if client is None or self.allows(client, mark, now):
             return
+        self.refused(self.name, client)
+        oldest = self._windows[client].times[0]
+        raise TooManyRequests(self.name, oldest + WINDOW - now)
+
+    def allows(self, client: Client, mark: int, now: float) -> bool:
+        """
+        Say whether a client may do something, or do it again.
+        """
+        if client not in self.exhausted:
+            return True
         window = self._windows[client]
         window.forget(now)
-        if len(window) < self.limit:
-            self.exhausted.discard(client)
-        elif mark not in window.marks:
-            self.refused(self.name)
-            raise TooManyRequests(self.name, window.times[0] + WINDOW - now)
+        if len(window) >= self.limit:
+            return mark in window.marks
+        self.exhausted.discard(client)
+        return True
 
     def count(self, client: Client | None, mark: int, now: float) -> None:
         """
@@ -139,12 +157,12 @@ class Tally:
 
     :ivar name: of the limit.
     :ivar limit: how many.
-    :ivar refused: is called with the name for each refusal.
+    :ivar refused: is called for each refusal.
     """
 
     name: str
     limit: int
-    refused: Callable[[str], None] = lambda _: None
+    refused: Refused = ignore
     _counts: dict[Client, int] = field(init=False, factory=dict)
 
     def __len__(self) -> int:
@@ -160,7 +178,7 @@ class Tally:
             return
         count = self._counts.get(client, 0)
         if count >= self.limit:
-            self.refused(self.name)
+            self.refused(self.name, client)
             raise TooManyRequests(self.name, RETRY_AFTER)
         self._counts[client] = count + 1
 

@@ -8,6 +8,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from cvmpair.options import Options, Settings
+from cvmpair.services.pem_directory import check_pem_directory
 
 
 def settings_of(words: Sequence[str]) -> Settings:
@@ -37,6 +38,7 @@ def _check_endpoint(name: str, words: str) -> None:
     if words.startswith("systemd:"):
         return
     try:
+        check_pem_directory(words)
         # Without a reactor it cannot listen, but reads its certificates.
         serverFromString(None, words)
     except Exception as error:

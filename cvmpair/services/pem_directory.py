@@ -33,13 +33,16 @@ def check_pem_directory(words: str) -> None:
     authority from the server: who trusts it has it.
 
     :param words: an endpoint string; of others than ``tls:`` nothing is looked at.
-    :raises ValueError: with the file that must not be there.
+    :raises ValueError: with the file that must not be there; also if there is no such
+        directory, which Twisted would find out when somebody connects.
     """
     parse: Any = _parse
     (kind, *rest), named = parse(words)
     place = named.get("path") or next(iter(rest), None)
     if kind != "tls" or not place:
         return
+    if not FilePath(place).isdir():
+        raise ValueError(f"{place} is no directory")
     texts = dict(_texts(place))
     keys = {
         _named(load_pem_private_key(blob, None).public_key())

@@ -29,6 +29,9 @@ from cvmpair.web.limits import ClientLimits
 
 MARK_BYTES: Final = 8
 
+MAX_TOLD: Final = 10_000
+"""How many refused clients are remembered at the same time, not to log them again."""
+
 UNLIMITED: Final = ClientLimits(guesses=0, creations=0)
 
 
@@ -67,9 +70,13 @@ class Guard:
     waiters: Tally = field(init=False)
     _serial: "count[int]" = field(init=False, factory=count)
     _disbelieved: bool = field(init=False, default=False)
+    # What the log was told: each client and limit once a minute.
+    _told: Quota = field(
+        init=False, factory=lambda: Quota(name="told", limit=1, clients=MAX_TOLD)
+    )
 
     def __attrs_post_init__(self) -> None:
-        limits, refused = self.limits, self.refused
+        limits, refused = self.limits, self._refuse
         self.guesses = Quota(name="guesses", limit=limits.guesses, refused=refused)
         self.creations = Quota(
             name="creations", limit=limits.creations, refused=refused
@@ -141,6 +148,18 @@ class Guard:
         serial, now = next(self._serial), self.seconds()
         self.creations.check(client, serial, now)
         self.creations.count(client, serial, now)
+
+    def _refuse(self, limit: str, client: Client) -> None:
+        self.refused(limit)
+        what, serial, now = f"{limit} {client}", next(self._serial), self.seconds()
+        if not self._told.allows(what, serial, now):
+            return
+        self._told.count(what, serial, now)
+        self._log.warn(
+            "refused limit={limit} client={client} (told once a minute)",
+            limit=limit,
+            client=client,
+        )
 
     def _trusted(self, address: Address) -> bool:
         return any(address in network for network in self.limits.trusted_proxies)

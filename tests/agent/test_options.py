@@ -118,3 +118,14 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         parse([*words, "--help"])
     assert shown.value.code == 0
     assert capsys.readouterr().out.endswith(EXIT_CODES)
+
+
+def test_the_help_says_what_is_below_the_root(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["pair", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    text = shown.partition("--root DIR ")[2].partition("(default: /)")[0]
+    for option in "--patch", "--injected-file", "--context-file", "not that of --ca-":
+        assert option in text

@@ -432,6 +432,27 @@ def test_retry_after(
     assert error.retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ('{"detail": "no more"}', "no more"),
+        (f'{{"detail": "{"x" * 301}"}}', "x" * 300),
+        ('{"detail": "\\ud800\\u0000 a\\n\\u0085b "}', "a b"),
+        ('{"detail": ["sesame"]}', ""),
+        ('{"title": "sesame"}', ""),
+        ("sesame", ""),
+        ("[" * 60_000, ""),
+    ],
+)
+def test_the_detail_of_a_problem(clock: Clock, body: str, detail: str) -> None:
+    headers = {"Content-Type": "application/problem+json"}
+    for status in 429, 404:
+        treq = StubTreq(Canned(status, body.encode(), headers))
+        error = failure_of(client_of(treq, clock).create_cluster())
+        assert isinstance(error, ClientError)
+        assert error.detail == detail
+
+
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_long_body_is_not_read(clock: Clock, status: int) -> None:
     body = b'{"pin": "enico1qq0oey"}' + b" " * 70_000

@@ -61,9 +61,9 @@ async def test_another_key(serve: Serve, ca_file: str) -> None:
             url, file, pinned=fingerprint(wanted), seen=seen.append
         )
         assert isinstance(error, Untrusted)
-        assert f"another key than the one that it is known by: {fingerprint(tls)}" in (
-            str(error)
-        )
+        expected, present = fingerprint(wanted), fingerprint(tls)
+        assert f"expected {expected}, but the server has {present}" in str(error)
+        assert "--service-fingerprint" in str(error)
     assert seen == []
 
 

@@ -42,7 +42,9 @@ def recent(done: list[tuple[str, int, float]], client: str, now: float) -> set[i
 @given(steps=STEPS, limit=st.integers(1, 4))
 def test_it_lets_be_what_a_plain_model_does(steps: list[Step], limit: int) -> None:
     refusals: Counter[str] = Counter()
-    quota = Quota(name="guesses", limit=limit, refused=lambda n: refusals.update([n]))
+    quota = Quota(
+        name="guesses", limit=limit, refused=lambda n, _: refusals.update([n])
+    )
     now, done, refused = 0.0, list[Step](), 0
     for client, mark, pause in steps:
         now += pause

@@ -117,9 +117,12 @@ def test_a_certificate_that_cannot_be_trusted(
 def test_a_file_with_no_authority(tmp_path: Path, boot: Boot) -> None:
     (tmp_path / "ca.pem").write_text("sesame")
     worker = boot("worker", "https://localhost:1", PIN)
-    for file in tmp_path / "ca.pem", tmp_path / "none.pem":
+    for name, reason in ("ca.pem", "PEM form"), ("none.pem", "No such file"):
+        file = tmp_path / name
         refused = worker.run("pair", *TWICE, f"--ca-file={file}")
-        assert (refused.code, "--ca-file" in refused.reason) == (2, True)
+        assert refused.code == 2
+        assert f"--ca-file '{file}' cannot be read" in refused.reason
+        assert reason in refused.reason
     worker.check_untouched()
 
 

@@ -159,6 +159,10 @@ def test_unusable_endpoints(refused: Callable[..., str], tmp_path: Path) -> None
     line = refused(state, f"--listen=ssl:0:privateKey={key}")
     assert "--listen" in line
     assert "No such file" in line
+    words = f"tls:{tmp_path / 'missing'}:port=0"
+    line = refused(state, f"--listen={words}")
+    assert f"--listen {words!r} is no usable endpoint: {tmp_path / 'missing'}" in line
+    assert line.endswith("is no directory")
 
 
 def test_unusable_state_directory(refused: Callable[..., str], tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_as_json(daemon: Daemon) -> None:
         (("--nonsense",), "--nonsense"),
         (("--listen=tcp:nonsense",), "no usable endpoint"),
         (("--listen=ssl:0:privateKey=/missing",), "No such file"),
+        (("--listen=tls:/missing:port=0",), "endpoint: /missing is no directory"),
         (("words",), "unexpected argument"),
     ],
 )

@@ -72,12 +72,13 @@ def test_a_cluster_of_machines_that_trust_a_key_alone(
 def test_another_server(server: Server, tmp_path: Path, place: str) -> None:
     pin = server.daemon.new_pin()
     lines = [f"cvm_service_fingerprint={OTHER}"] if place == "context" else []
-    words = [f"--service-fingerprint={OTHER}"] if place == "option" else []
+    option = [f"--service-fingerprint={OTHER}"] if place == "option" else []
     data = user_data("master", server.url, pin, lines)
     with virtual_machine(tmp_path / "root", data) as machine:
-        refused = machine.run("pair", *TWICE, *words)
+        refused = machine.run("pair", *TWICE, *option)
         assert refused.code == 8
-        assert f"known by: {server.fingerprint}. " in refused.reason
+        words = f"expected {OTHER}, but the server has {server.fingerprint}. "
+        assert words in refused.reason
         # It is not asked again.
         assert "waiting for" not in refused.said
         machine.check_untouched()

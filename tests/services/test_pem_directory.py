@@ -22,6 +22,13 @@ def test_a_certificate_with_its_key(tmp_path: Path, authority: Authority) -> Non
     check_pem_directory(f"tls:{tmp_path}:port=8443")
 
 
+def test_no_directory(tmp_path: Path, authority: Authority) -> None:
+    assert authority
+    for place in tmp_path / "missing", tmp_path / "localhost.pem":
+        with pytest.raises(ValueError, match=f"^{place} is no directory$"):
+            check_pem_directory(f"tls:{place}:port=8443")
+
+
 def test_that_of_the_authority(tmp_path: Path, authority: Authority) -> None:
     # Twisted would never come back, which is no test to have.
     authority.write(tmp_path / "chain.pem")

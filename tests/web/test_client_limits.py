@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
+from cvmpair.core.quota import WINDOW
 from cvmpair.web.api import CLUSTERS
 from cvmpair.web.channel import LINGER
 from cvmpair.web.limits import ClientLimits
@@ -113,6 +114,29 @@ def test_guesses(wire: Wire, pin: str, headers: str, clock: Clock) -> None:
     assert ask(wire, post(f"{CLUSTERS}/{pin}/keys", headers, JSON)).status == 201
     assert ask(wire, get(wrong(4), headers)).status == 404
     assert_limited(ask(wire, get(pin, headers)), "guesses")
+
+
+def test_the_log_names_a_refused_client_once_a_minute(wire: Wire, clock: Clock) -> None:
+    def refusals(count: int) -> list[str]:
+        with capturedLogs() as logs:
+            for number in range(count):
+                ask(wire, get(wrong(number)))
+                ask(wire, get(wrong(number)), LINK[0])
+                ask(wire, post(CLUSTERS))
+        told = map(formatEvent, logs)
+        return [line for line in told if line and line.startswith("refused ")]
+
+    assert refusals(2) == []
+    lines = refusals(9)
+    assert sorted(line.partition(" (")[0] for line in lines) == [
+        f"refused limit=creations client={CLIENT.host}",
+        f"refused limit=guesses client={CLIENT.host}",
+        "refused limit=guesses client=2001:db8::/64",
+    ]
+    clock.advance(WINDOW - 1)
+    assert refusals(9) == []
+    clock.advance(1)
+    assert sorted(refusals(9)) == sorted(lines)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE"])
