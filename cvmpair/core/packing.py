@@ -60,8 +60,9 @@ def unpack(pin: str, packed: Packed) -> Cluster:
     tokens = _tokens(keys.pop()) if is_protected(packed) else None
     return Cluster(
         pin=pin,
-        created=created,
-        lifetime=lifetime,
+        # Both may have been written as whole numbers, which add up differently.
+        created=float(created),
+        lifetime=float(lifetime),
         version=version,
         keys=tuple(Key(name=name, value=value, version=v) for name, value, v in keys),
         tokens=tokens,
@@ -89,7 +90,7 @@ def ending_of(tombstone: Packed) -> Ending:
     Return what a tombstone says.
     """
     reason, ended, _ = _decode(tombstone)
-    return Ending(reason=reason, ended=ended)
+    return Ending(reason=reason, ended=float(ended))
 
 
 def is_protected(packed: Packed) -> bool:
