@@ -1,65 +1,27 @@
 """
-The command line: from words to :class:`Settings`, with one clear line for a
-wrong one.
+The command line: from words to :class:`~cvmpair.settings.Settings`, with one clear
+line for a wrong one.
 """
 
-import re
 import sys
 from collections.abc import Callable, Sequence
-from ipaddress import ip_network
-from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
-from attrs import field, frozen
 from twisted.python import usage
 
 from cvmpair import __version__
 from cvmpair.core.model import Limits
-from cvmpair.web.limits import HEADER_NAMES, ClientLimits, Network, RequestLimits
+from cvmpair.parsers import (
+    directory,
+    duration,
+    network,
+    one_of,
+    whole_number,
+)
+from cvmpair.settings import DEFAULT_ENDPOINT, Settings
+from cvmpair.web.limits import HEADER_NAMES, ClientLimits, RequestLimits
 
 T = TypeVar("T")
-
-BACKLOG: Final = 1024
-"""
-How many connections may wait to be accepted.
-
-Twisted's own number is 50, and of ten thousand waiters that come back together after
-a restart, most would have to try again and again.
-"""
-
-DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
-
-_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-@frozen(kw_only=True)
-class Settings:
-    """
-    What the daemon is to do.
-
-    :ivar listen: endpoint strings of Twisted.
-    :ivar admin_listen: those of the administration.
-    :ivar flush_interval: the seconds between two snapshots, or ``None`` to hold
-        back every answer until it is durable.
-    :ivar pin_lifetime: in seconds.
-    :ivar require_protected: whether every new cluster is protected.
-    :ivar max_wait: how long a request may wait, in seconds.
-    :ivar max_waiters: how many may do so at the same time.
-    :ivar json_log: whether the log is one of JSON lines.
-    """
-
-    listen: tuple[str, ...] = (DEFAULT_ENDPOINT,)
-    admin_listen: tuple[str, ...] = ()
-    state_dir: Path
-    flush_interval: float | None = None
-    pin_lifetime: float = 86400.0
-    require_protected: bool = False
-    max_wait: float = 300.0
-    max_waiters: int = 20_000
-    json_log: bool = False
-    limits: Limits = field(factory=Limits)
-    request_limits: RequestLimits = field(factory=RequestLimits)
-    client_limits: ClientLimits = field(factory=ClientLimits)
 
 
 class CannotStart(SystemExit, Exception):
@@ -89,72 +51,6 @@ def fail(message: str, status: int) -> NoReturn:
     for stream in {sys.stderr, sys.__stderr__}:
         print(f"cvmpair: {message}", file=stream)
     raise CannotStart(message, status)
-
-
-def whole_number(low: int, high: int) -> Callable[[str], int]:
-    """
-    Return a parser of whole numbers in a range.
-    """
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,15}", text) or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def duration(low: float, high: float) -> Callable[[str], float]:
-    """
-    Return a parser of durations in a range, in seconds.
-    """
-
-    def parse(text: str) -> float:
-        parts = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([smhd]?)", text)
-        seconds = float(parts[1]) * _UNITS[parts[2]] if parts else -1.0
-        if not low <= seconds <= high:
-            raise ValueError(
-                f"must be a duration from {low:.9g} to {high:.9g} seconds, "
-                "as in 90, 90s, 15m, 24h or 7d"
-            )
-        return seconds
-
-    return parse
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """
-    Return a parser of one of some words.
-    """
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be {' or '.join(words)}")
-        return text
-
-    return parse
-
-
-def directory(text: str) -> Path:
-    """
-    Parse the path of a directory, which need not exist.
-    """
-    if not text or "\0" in text:
-        raise ValueError("must be the path of a directory")
-    return Path(text).absolute()
-
-
-def network(text: str) -> Network:
-    """
-    Parse an address, or a network of them.
-    """
-    try:
-        return ip_network(text)
-    except ValueError:
-        raise ValueError(
-            "must be an IP address, as in 192.0.2.7, or a network whose address ends "
-            "with zeros after its prefix, as in 192.0.2.8/30 or 2001:db8::/64"
-        ) from None
 
 
 _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (

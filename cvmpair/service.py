@@ -5,7 +5,6 @@ This is the only module that names the reactor.
 """
 
 import gc
-import math
 import os
 import signal
 import time
@@ -17,7 +16,6 @@ from typing import Any, Final
 from attrs import define, field
 from twisted.application.service import IService, IServiceCollection, Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, Logger
@@ -30,14 +28,15 @@ from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
 from cvmpair.json_log import log_in_json
-from cvmpair.options import BACKLOG, Options, Settings, fail
+from cvmpair.options import Options, fail
 from cvmpair.services.certificates import Certificates
+from cvmpair.services.endpoints import endpoint_of, in_one_line
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
-from cvmpair.services.pem_directory import check_pem_directory
 from cvmpair.services.snapshotting import Snapshotting
 from cvmpair.services.supervision import Supervision
 from cvmpair.services.timekeeping import Timekeeping
+from cvmpair.settings import Settings
 from cvmpair.snapshots.directory import (
     FILE_NAME,
     DirectoryLock,
@@ -49,6 +48,7 @@ from cvmpair.stores.memory import MemoryStore
 from cvmpair.web.admin import Admin
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
+from cvmpair.web.gauges import add_gauges
 from cvmpair.web.guard import Guard
 from cvmpair.web.lane import Lane
 from cvmpair.web.message import Dates
@@ -61,9 +61,6 @@ from cvmpair.web.site import PairingSite
 from cvmpair.web.waiting import Waiting
 
 __all__ = ["Options", "makeService"]
-
-QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
-"""The endpoints that take a number for :data:`~cvmpair.options.BACKLOG`."""
 
 GC_THRESHOLDS: Final = (20_000, 20, 50)
 """How many objects more are made before each generation is looked through."""
@@ -102,36 +99,17 @@ def _log_observer(options: Options, reactor: Any) -> ILogObserver | None:
     except ValueError as error:
         fail(f"--log-format {error}", 2)
     except OSError as error:
-        fail(f"the log file cannot be opened: {_reason(error)}", 1)
+        fail(f"the log file cannot be opened: {in_one_line(error)}", 1)
 
 
 Endpoints = Sequence[tuple[str, IStreamServerEndpoint]]
 
 
 def _endpoints(reactor: Any, option: str, listen: Sequence[str]) -> Endpoints:
-    return [(words, _endpoint(reactor, option, words)) for words in listen]
-
-
-def _endpoint(reactor: Any, option: str, words: str) -> IStreamServerEndpoint:
-    # What a string may lack depends on the plugin that parses it, and so does what
-    # that raises.
-    queued = words.partition(":")[0] in QUEUED and ":backlog=" not in words
     try:
-        check_pem_directory(words)
-        endpoint: IStreamServerEndpoint = serverFromString(
-            reactor, f"{words}:backlog={BACKLOG}" if queued else words
-        )
-    except Exception as error:
-        reason = _reason(error)
-        if words.startswith("systemd:") and isinstance(error, LookupError):
-            reason = "systemd passed no such socket; is its socket unit started?"
-        fail(f"{option} {words!r} is no usable endpoint: {reason}", 2)
-    return endpoint
-
-
-def _reason(error: BaseException | None) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())
+        return [(words, endpoint_of(reactor, words)) for words in listen]
+    except ValueError as error:
+        fail(f"{option} {error}", 2)
 
 
 @define(eq=False, slots=False, kw_only=True)
@@ -156,9 +134,7 @@ class PairingDaemon(Service):
     environ: MutableMapping[str, str]
     log_observer: ILogObserver | None = None
     _ports: list[IListeningPort] = field(init=False, factory=list)
-    _certificates: Certificates = field(
-        init=False, factory=lambda: Certificates(explain=_reason)
-    )
+    _certificates: Certificates = field(init=False, factory=Certificates)
 
     def __attrs_post_init__(self) -> None:
         settings, reactor = self.settings, self.reactor
@@ -229,38 +205,16 @@ class PairingDaemon(Service):
                 dates=Dates(reactor.seconds),
             ),
         )
-
         self._admin_site = self._make_admin_site()
 
     def _make_admin_site(self) -> PairingSite:
-        book, watchers, timeline = self._book, self._watchers, self._timeline
-        show = self._metrics.gauge
-        show("clusters", "Clusters that there are.", lambda: len(book))
-        show(
-            "tombstones",
-            "Clusters that have ended and are remembered.",
-            lambda: book.tombstones,
-        )
-        show("waiters", "Requests that wait.", lambda: len(watchers))
-        show(
-            "waiters_refused",
-            "Requests since the start that could not wait for --max-waiters.",
-            lambda: watchers.refused,
-        )
-        show(
-            "limited_clients",
-            "Clients that guessed or created in the last minute, as far as counted.",
-            self._guard.size,
-        )
-        show(
-            "expiry_lag_seconds",
-            "How long the cluster that is next to expire is overdue.",
-            lambda: max(0.0, timeline.now() - (book.next_deadline() or math.inf)),
-        )
-        show(
-            "read_only",
-            "1 while nothing can be saved, else 0.",
-            self._snapshotting.is_read_only,
+        add_gauges(
+            self._metrics,
+            book=self._book,
+            watchers=self._watchers,
+            timeline=self._timeline,
+            guard=self._guard,
+            is_read_only=self._snapshotting.is_read_only,
         )
         admin = Admin(
             metrics=self._metrics,
@@ -307,7 +261,7 @@ class PairingDaemon(Service):
         try:
             self._load()
         except StateError as error:
-            fail(_reason(error), 1)
+            fail(in_one_line(error), 1)
         except WriteFailed as error:
             fail(str(StateUnusable(self.settings.state_dir, str(error))), 1)
         # twist does not know the privileged start.
@@ -380,7 +334,8 @@ class PairingDaemon(Service):
                 partial(self._opened, words), failures.append
             )
             for failure in failures:
-                fail(f"{option} {words!r} cannot be used: {_reason(failure.value)}", 1)
+                reason = in_one_line(failure.value)
+                fail(f"{option} {words!r} cannot be used: {reason}", 1)
 
     def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)

@@ -9,7 +9,8 @@ import pytest
 
 from cvmpair import __version__
 from cvmpair.core.model import Limits
-from cvmpair.options import DEFAULT_ENDPOINT, Options, Settings
+from cvmpair.options import Options
+from cvmpair.settings import DEFAULT_ENDPOINT, Settings
 from cvmpair.web.limits import ClientLimits, RequestLimits
 
 DURATIONS = ["", "sesame", "-1s", "1w", "1 s", "1e3", "nan", "0", "\u0661s", "1s\n"]

@@ -88,7 +88,7 @@ def _verdicts(
     from cvmpair.facts.host import is_synchronised, limit_facts  # noqa: PLC0415
     from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
     from cvmpair.facts.state import state_facts  # noqa: PLC0415
-    from cvmpair.options import BACKLOG  # noqa: PLC0415
+    from cvmpair.services.endpoints import BACKLOG  # noqa: PLC0415
     from cvmpair.services.key_files import exposed_keys  # noqa: PLC0415
 
     service: ServiceFacts | None = None

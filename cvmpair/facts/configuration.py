@@ -4,11 +4,11 @@ The daemon's own options, as it would understand them.
 
 from collections.abc import Sequence
 
-from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
-from cvmpair.options import Options, Settings
-from cvmpair.services.pem_directory import check_pem_directory
+from cvmpair.options import Options
+from cvmpair.services.endpoints import endpoint_of
+from cvmpair.settings import Settings
 
 
 def settings_of(words: Sequence[str]) -> Settings:
@@ -24,25 +24,21 @@ def settings_of(words: Sequence[str]) -> Settings:
     except usage.UsageError as error:
         raise ValueError(str(error)) from None
     settings = options.settings
-    for name, endpoints in (
-        ("listen", settings.listen),
-        ("admin-listen", settings.admin_listen),
+    for option, listen in (
+        ("--listen", settings.listen),
+        ("--admin-listen", settings.admin_listen),
     ):
-        for endpoint in endpoints:
-            _check_endpoint(name, endpoint)
+        for endpoint in listen:
+            _check_endpoint(option, endpoint)
     return settings
 
 
-def _check_endpoint(name: str, words: str) -> None:
+def _check_endpoint(option: str, words: str) -> None:
     # Only systemd knows what it will pass.
     if words.startswith("systemd:"):
         return
     try:
-        check_pem_directory(words)
-        # Without a reactor it cannot listen, but reads its certificates.
-        serverFromString(None, words)
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ValueError(
-            f"--{name} {words!r} is no usable endpoint: {' '.join(reason.split())}"
-        ) from None
+        # Without a reactor it cannot listen.
+        endpoint_of(None, words)
+    except ValueError as error:
+        raise ValueError(f"{option} {error}") from None

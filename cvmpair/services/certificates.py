@@ -5,7 +5,6 @@ Neither endpoint of Twisted notices a renewal: ``ssl:`` reads its files once, an
 ``tls:`` its directory, unless a client asks for a name that is not in it.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
@@ -16,6 +15,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from cvmpair.core.fingerprint import fingerprint
+from cvmpair.services.endpoints import in_one_line
 from cvmpair.services.key_files import exposed_keys
 from cvmpair.services.pem_directory import check_pem_directory
 
@@ -24,13 +24,10 @@ from cvmpair.services.pem_directory import check_pem_directory
 class Certificates:
     """
     Those of the ports that speak TLS.
-
-    :ivar explain: says in one line why something failed.
     """
 
     _log = Logger()
 
-    explain: Callable[[BaseException], str]
     _ports: list[tuple[str, Any]] = field(init=False, factory=list)
 
     def opened(self, words: str, port: Any) -> None:
@@ -71,7 +68,7 @@ class Certificates:
             creator = _creator(words)
             shown = _shown(creator)
         except Exception as error:
-            self._log.error(complaint, words=words, reason=self.explain(error))
+            self._log.error(complaint, words=words, reason=in_one_line(error))
             return
         before = port.factory
         port.factory = TLSMemoryBIOFactory(

@@ -1,0 +1,51 @@
+"""
+Where to listen: from the words of Twisted's endpoint strings to endpoints.
+"""
+
+from typing import Any, Final
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from cvmpair.services.pem_directory import check_pem_directory
+
+BACKLOG: Final = 1024
+"""
+How many connections may wait to be accepted.
+
+Twisted's own number is 50, and of ten thousand waiters that come back together after
+a restart, most would have to try again and again.
+"""
+
+_QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
+"""The endpoints that take such a number."""
+
+
+def endpoint_of(reactor: Any, words: str) -> IStreamServerEndpoint:
+    """
+    Return the endpoint that words name; certificates are read, but nothing is opened.
+
+    :raises ValueError: with the reason, if they name none that can be used.
+    """
+    queued = words.partition(":")[0] in _QUEUED and ":backlog=" not in words
+    # What a string may lack depends on the plugin that parses it, and so does what
+    # that raises.
+    try:
+        check_pem_directory(words)
+        endpoint: IStreamServerEndpoint = serverFromString(
+            reactor, f"{words}:backlog={BACKLOG}" if queued else words
+        )
+    except Exception as error:
+        reason = in_one_line(error)
+        if words.startswith("systemd:") and isinstance(error, LookupError):
+            reason = "systemd passed no such socket; is its socket unit started?"
+        raise ValueError(f"{words!r} is no usable endpoint: {reason}") from None
+    return endpoint
+
+
+def in_one_line(error: BaseException | None) -> str:
+    """
+    Return why something failed.
+    """
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())
