@@ -15,7 +15,7 @@ from tests.evidence.amounts import amount
 from tests.evidence.fuzzing.targets import TARGETS
 
 CORPUS = Path(__file__).with_name("corpus")
-SECONDS = int(os.environ.get("CVMPAIR_FUZZ_SECONDS") or amount(8, 3600))
+SECONDS = int(os.environ.get("CVMPAIR_FUZZ_SECONDS") or amount(60, 3600))
 AT_ONCE = 2
 
 
