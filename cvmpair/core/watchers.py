@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from cvmpair.core.clients import Client
 from cvmpair.core.errors import Stopping, TooManyWaiters
-from cvmpair.core.packing import Packed, find_key, is_tombstone, version_of
+from cvmpair.core.packing import Packed, find_key, has_token, is_tombstone, version_of
 from cvmpair.core.quota import Tally
 from cvmpair.core.wheel import Wheel
 
@@ -35,20 +35,24 @@ class Question:
     :ivar name: of a key, or ``None`` to ask for the cluster with all its keys.
     :ivar known: the versions that are no news; ``None`` if none is, so that only the
         end of what is there can be.
+    :ivar token: the id of the token that it takes, if it takes one.
     """
 
     pin: str
     name: str | None = None
     known: frozenset[int] | None = frozenset()
+    token: str | None = None
 
     def is_news(self, packed: Packed | None) -> bool:
         """
         Say whether a state of the cluster ends the waiting: it has another version
-        of what was asked for, or the cluster is gone.
+        of what was asked for, or the cluster is gone, or the token is.
 
         That there is no such key is news to those who knew a version of it.
         """
         if packed is None or is_tombstone(packed):
+            return True
+        if self.token is not None and not has_token(packed, self.token):
             return True
         if self.name is None:
             version = version_of(packed)
