@@ -217,7 +217,7 @@ class Snapshotting:
     def _awaited(self, pin: str) -> int | None:
         if self.interval is not None:
             return None
-        version = self.book.pending(pin)
+        version = self.book.journal.pending(pin)
         # That it has expired or is forgotten need not be durable, but what is being
         # written of it must be first.
         if not version and self._in_flight is not None:
@@ -230,7 +230,7 @@ class Snapshotting:
         """
         self._ending = True
         # There may be many, and nobody should have to wait for them now.
-        self.book.forget_expired()
+        self.book.journal.drop_ends()
         if self._recovery is not None:
             self._recovery.cancel()
         if self._flushing:
@@ -251,7 +251,7 @@ class Snapshotting:
         """
         Return the PINs of the clusters whose last changes the backing may not have.
         """
-        unsaved = self.book.changed_pins()
+        unsaved = self.book.journal.changed_pins()
         if self._in_flight is not None:
             unsaved |= self._in_flight.clusters.keys()
         return unsaved
@@ -262,7 +262,7 @@ class Snapshotting:
 
     async def _flush(self) -> None:
         self._flushing = True
-        while (self.book.has_changes() or self._mark_wanted) and not self._failure:
+        while (self.book.journal or self._mark_wanted) and not self._failure:
             try:
                 await self._write(self.book.take_changes())
                 # To go to the thread and back takes as long as to write some rows.
@@ -270,7 +270,7 @@ class Snapshotting:
                     await self.in_thread(self.backing.tidy)
             except Exception as error:
                 self._fail(error)
-            if self.interval is not None and not self.book.has_expired():
+            if self.interval is not None and not self.book.journal.has_ends():
                 break
         self._rest()
         if self._failure and not self._ending:
@@ -295,7 +295,7 @@ class Snapshotting:
         idle, self._idle = self._idle, []
         for deferred in idle:
             deferred.callback(None)
-        if self.book.has_changes() or self._mark_wanted:
+        if self.book.journal or self._mark_wanted:
             self._flush_soon()
 
     def _release(self) -> None:
