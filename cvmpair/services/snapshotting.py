@@ -29,6 +29,7 @@ from cvmpair.core.errors import StoreUnavailable
 from cvmpair.core.packing import Packed
 from cvmpair.core.polling import Budget, NotYet, poll
 from cvmpair.core.timeline import ClockMark, Timeline
+from cvmpair.services.progress import Progress, Tell
 
 RETRY_AFTER: Final = 10.0
 """The seconds that a client is told to wait while nothing can be saved."""
@@ -36,10 +37,6 @@ RETRY_AFTER: Final = 10.0
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 4.0
 """The seconds between two tries to save again: twice as many each time, up to this."""
-
-
-Tell = Callable[[StoreUnavailable | None], None]
-"""What is called once something is durable, or with an error if it will not be."""
 
 
 class Backing(Protocol):
@@ -94,7 +91,9 @@ class Snapshotting:
     interval: float | None
     tell: Callable[[Mapping[str, Packed | None]], None]
     measured: Callable[[float, int], None] = lambda *_: None
-    _durable: int = field(init=False, default=0)
+    _durable: Progress = field(init=False, factory=Progress)
+    _flushes: Progress = field(init=False, factory=Progress)
+    _begun: int = field(init=False, default=0)
     _in_flight: Batch | None = field(init=False, default=None)
     _flushing: bool = field(init=False, default=False)
     _failure: str = field(init=False, default="")
@@ -102,10 +101,7 @@ class Snapshotting:
     _ending: bool = field(init=False, default=False)
     _mark_wanted: bool = field(init=False, default=False)
     _due: IDelayedCall | None = field(init=False, default=None)
-    _waiting: list[tuple[int, Tell]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
-    _probes: list[Deferred[None]] = field(init=False, factory=list)
-    _probes_in_flight: list[Deferred[None]] = field(init=False, factory=list)
 
     def is_read_only(self) -> bool:
         """
@@ -124,13 +120,12 @@ class Snapshotting:
         :raises StoreUnavailable: if it is not.
         """
         self.check_writable()
-        probed: Deferred[None] = Deferred()
-        self._probes.append(probed)
         self._mark_wanted = True
         if self._due is not None:
             self._due.reset(0)
+        flushed = self._flushes.wait(self._begun + 1)
         self._flush_soon()
-        await probed
+        await flushed
 
     @property
     def failure(self) -> str:
@@ -169,7 +164,7 @@ class Snapshotting:
 
     def _flush_soon(self) -> None:
         if self._due is None and not self._flushing and not self._failure:
-            delay = 0.0 if self._probes else self.interval or 0.0
+            delay = 0.0 if self._flushes.awaited else self.interval or 0.0
             self._due = self.clock.callLater(delay, self._begin)
 
     def want_mark(self) -> None:
@@ -196,7 +191,7 @@ class Snapshotting:
         elif self._failure:
             tell(StoreUnavailable(RETRY_AFTER))
         else:
-            self._waiting.append((version, tell))
+            self._durable.when(version, tell)
 
     async def settled(self, pin: str) -> None:
         """
@@ -204,15 +199,10 @@ class Snapshotting:
 
         :raises StoreUnavailable: if it will not be.
         """
-        if not self.is_settled(pin):
-            durable: Deferred[None] = Deferred()
-            self.when_settled(
-                pin,
-                lambda error: (
-                    durable.errback(error) if error else durable.callback(None)
-                ),
-            )
-            await durable
+        version = self._awaited(pin)
+        if version is not None:
+            self.check_writable()
+            await self._durable.wait(version)
 
     def _awaited(self, pin: str) -> int | None:
         if self.interval is not None:
@@ -222,7 +212,7 @@ class Snapshotting:
         # written of it must be first.
         if not version and self._in_flight is not None:
             version = self._in_flight.journal.get(pin, version)
-        return None if version is None or version <= self._durable else version
+        return None if version is None or version <= self._durable.reached else version
 
     async def finish(self) -> None:
         """
@@ -279,16 +269,18 @@ class Snapshotting:
     async def _write(self, batch: Batch) -> None:
         self._in_flight = batch
         self._mark_wanted = False
-        self._probes_in_flight, self._probes = self._probes, []
+        self._begun += 1
         write = partial(self.backing.write, batch, self.timeline.mark())
         began = self.clock.seconds()
         await self.in_thread(write)
         self.measured(self.clock.seconds() - began, len(batch.clusters))
-        self._durable = batch.version
         self._in_flight = None
         if self.interval is None:
+            # First: who is answered next may ask again at once, and is not to be told
+            # of the past then.
             self.tell(batch.clusters)
-        self._release()
+        self._durable.advance(batch.version)
+        self._flushes.advance(self._begun)
 
     def _rest(self) -> None:
         self._flushing = False
@@ -297,19 +289,6 @@ class Snapshotting:
             deferred.callback(None)
         if self.book.journal or self._mark_wanted:
             self._flush_soon()
-
-    def _release(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for version, tell in waiting:
-            if version <= self._durable:
-                tell(None)
-            else:
-                self._waiting.append((version, tell))
-        probes, self._probes_in_flight = self._probes_in_flight, []
-        for probed in probes:
-            # Who asked may have gone.
-            if not probed.called:
-                probed.callback(None)
 
     def _fail(self, error: Exception) -> None:
         self._log.critical(
@@ -320,14 +299,8 @@ class Snapshotting:
             reason=str(error),
         )
         self._failure = str(error) or type(error).__name__
-        waiting, self._waiting = self._waiting, []
-        for _, tell in waiting:
-            tell(StoreUnavailable(RETRY_AFTER))
-        probes = self._probes_in_flight + self._probes
-        self._probes_in_flight, self._probes = [], []
-        for probed in probes:
-            if not probed.called:
-                probed.errback(StoreUnavailable(RETRY_AFTER))
+        for progress in (self._durable, self._flushes):
+            progress.fail(StoreUnavailable(RETRY_AFTER))
 
     def _begin_recovery(self) -> None:
         self._recovery = poll(
