@@ -70,7 +70,7 @@ fuzz: .venv/installed-test
 
 test-packages: .venv/installed-test
 	@tools/need-packages curl strace faketime openssl time wrk \
-	    genisoimage dosfstools mtools systemd python3 groff-base iproute2
+	    genisoimage dosfstools mtools systemd python3 groff-base iproute2 prometheus
 	@tools/fetch-cloud-init .venv/cloud-init
 	@tools/need-browser $(BIN)/playwright
 
