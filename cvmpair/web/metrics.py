@@ -72,7 +72,7 @@ class Metrics:
             ["limit"],
             registry=registry,
         )
-        for limit in CLIENT_LIMITS:
+        for limit in (*CLIENT_LIMITS, *_LIMITS.values(), *_FULL.values()):
             # From the beginning: what has no 0 before its 1 has not increased.
             self._rejected.labels(limit)
         self._flush_seconds = Histogram(
