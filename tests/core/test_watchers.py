@@ -34,7 +34,7 @@ def state(version: int, tokens: tuple[Token, ...] | None = None, **keys: int) ->
     )
 
 
-TOKEN = issue("read", now=0.0)[0]
+TOKEN = issue("read", now=0.0, draw=lambda _: 1)[0]
 PROTECTED = state(7, (TOKEN,), sesame=7)
 
 
