@@ -15,12 +15,14 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, version
 
 from cvmpair.core.clients import Client
-from cvmpair.core.errors import ClusterNotFound
+from cvmpair.core.errors import ClusterNotFound, Overloaded
+from cvmpair.web.backpressure import BUFFER_SIZE
 from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
 from cvmpair.web.guard import Guard
 from cvmpair.web.message import message
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
+from cvmpair.web.unsent import LIMIT
 
 # Case matters in a method (RFC 9110, section 9.1); Werkzeug would not care.
 _METHOD: Final = re.compile(rb"[A-Z]{1,20}")
@@ -149,6 +151,9 @@ class PairingRequest(Request):
         """
         if self.gone:
             return
+        if self._is_too_much(response):
+            response = self.refusal(Overloaded(LIMIT))
+            self.channel.persistent = False
         self.code = response.code
         without_body = self.method == b"HEAD"
         data = message(
@@ -162,6 +167,12 @@ class PairingRequest(Request):
         self.sentLength = 0 if without_body else len(response.body or b"")
         self.channel.write(data)
         self.finish()
+
+    def _is_too_much(self, response: Response) -> bool:
+        # Whatever changes something has a small answer, and is done by now.
+        size, unsent = len(response.body or b""), self.channel.factory.unsent
+        is_large = size > BUFFER_SIZE and self.method == b"GET"
+        return is_large and not unsent.has_room(size)
 
     def processingFailed(self, reason: Failure) -> Failure:
         # What goes wrong outside a handler; Twisted would log the text of the error,
