@@ -22,7 +22,7 @@ from cvmpair.web.guard import Guard
 from cvmpair.web.message import message
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
-from cvmpair.web.unsent import LIMIT
+from cvmpair.web.unsent import LIMIT, UnsentAnswers
 
 # Case matters in a method (RFC 9110, section 9.1); Werkzeug would not care.
 _METHOD: Final = re.compile(rb"[A-Z]{1,20}")
@@ -137,6 +137,9 @@ class PairingRequest(Request):
         """
         if isinstance(error, ClusterNotFound) and self.pin is not None:
             self.guard.count_guess(self.asker, self.pin)
+        if isinstance(error, Overloaded):
+            # What else it has sent already would be refused as well.
+            self.channel.persistent = False
         return problem(error, accept_header(self))
 
     def refuse(self, error: Exception) -> None:
@@ -151,9 +154,9 @@ class PairingRequest(Request):
         """
         if self.gone:
             return
-        if self._is_too_much(response):
+        # Whatever changes something has a small answer, and is done by now.
+        if self.method == b"GET" and not self._has_room(len(response.body or b"")):
             response = self.refusal(Overloaded(LIMIT))
-            self.channel.persistent = False
         self.code = response.code
         without_body = self.method == b"HEAD"
         data = message(
@@ -168,11 +171,22 @@ class PairingRequest(Request):
         self.channel.write(data)
         self.finish()
 
-    def _is_too_much(self, response: Response) -> bool:
-        # Whatever changes something has a small answer, and is done by now.
-        size, unsent = len(response.body or b""), self.channel.factory.unsent
-        is_large = size > BUFFER_SIZE and self.method == b"GET"
-        return is_large and not unsent.has_room(size)
+    def check_room(self, size: int) -> None:
+        """
+        See to it that there is room for an answer, before it is made.
+
+        :param size: about how large it will be, in bytes.
+
+        :raises Overloaded: if there is none, until others have read theirs.
+        """
+        if not self._has_room(size):
+            raise Overloaded(LIMIT)
+
+    def _has_room(self, size: int) -> bool:
+        if size <= BUFFER_SIZE:
+            return True
+        unsent: UnsentAnswers = self.channel.factory.unsent
+        return unsent.has_room(size)
 
     def processingFailed(self, reason: Failure) -> Failure:
         # What goes wrong outside a handler; Twisted would log the text of the error,
