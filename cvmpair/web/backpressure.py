@@ -105,4 +105,9 @@ class BackpressuredChannel(HTTPChannel):
         """
         End the connection, whatever is unsent.
         """
-        self.transport.abortConnection()
+        secured = isinstance(self.transport, BufferingTLSTransport)
+        if secured and not self.unsent():
+            # The client has not agreed, but what the kernel has may be on its way.
+            self.transport.transport.loseConnection()
+        else:
+            self.transport.abortConnection()

@@ -30,6 +30,7 @@ class Clogged(HalfClosing):
     """
 
     offset = 0
+    aborted = False
     bufferSize = 64 * 1024
     """What Twisted has by itself."""
 
@@ -57,6 +58,10 @@ class Clogged(HalfClosing):
         if not rest and self.disconnecting:
             super().loseConnection()
         return taken
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        super().abortConnection()
 
     def loseConnection(self) -> None:
         self.disconnecting = True
@@ -271,6 +276,8 @@ def test_who_does_not_agree_to_the_end_of_tls_is_cut(
     assert connection.transport.connected
     pass_by(clock, PATIENCE)
     assert not connection.transport.connected
+    # Else a slow client would lose what is still on its way.
+    assert not connection.transport.aborted
 
 
 @define(eq=False)
