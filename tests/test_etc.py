@@ -2,7 +2,6 @@
 What is shipped beside the package fits the package.
 """
 
-import json
 import re
 import shlex
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 from string import Template
 
 import pytest
-import yaml
 
 from cvmpair.options import Options
 
@@ -101,19 +99,3 @@ def test_readme_has_every_option_with_its_default() -> None:
 )
 def test_readme_refers_to_what_exists(path: str) -> None:
     assert (ROOT / path).is_file()
-
-
-def test_rules_and_dashboard_ask_for_figures_that_there_are() -> None:
-    rules = yaml.safe_load((ROOT / "etc/prometheus/cvmpair.rules.yml").read_text())
-    dashboard = json.loads((ROOT / "etc/grafana/cvmpair.json").read_text())
-    asked = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
-    asked += [
-        target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
-    ]
-    names = set(re.findall(r"cvmpair_[a-z_]+", " ".join(asked)))
-    source = (ROOT / "cvmpair/web/metrics.py").read_text()
-    source += (ROOT / "cvmpair/service.py").read_text()
-    known = set(re.findall(r'"(?:cvmpair_)?([a-z_]+)",', source))
-    assert len(names) > 5
-    for name in names:
-        assert re.sub("^cvmpair_|_total$|_bucket$", "", name) in known

@@ -6,6 +6,7 @@ and is noted in the journal, from which the backing learns what to write.
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final
 
 from attrs import evolve
@@ -21,6 +22,7 @@ from cvmpair.core.errors import (
     TooManyClusters,
     TooManyKeys,
 )
+from cvmpair.core.journal import Journal
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Limits, Token
 from cvmpair.core.names import new_pin
 from cvmpair.core.packing import (
@@ -46,13 +48,9 @@ Versions that a crash lost are so never given out again for something else. A
 run would need a billion changes to reach the next one.
 """
 
-EXPIRED_AT_ONCE: Final = 5000
-"""
-As many clusters that have expired go into one batch.
 
-A million of them may expire in one second, and to delete them all would take the
-backing so long that others had to wait for seconds until their changes are durable.
-"""
+COUNTED_AT_ONCE: Final = 1000
+"""The clusters whose keys are counted in one go, in a third of the time."""
 
 
 class ClusterBook:
@@ -60,6 +58,8 @@ class ClusterBook:
     The in-memory state, without I/O and without a clock.
 
     A method either changes the book as a whole or raises and changes nothing.
+
+    :ivar journal: what of it is to be written.
     """
 
     def __init__(self, limits: Limits, draw_pin: Callable[[], str] = new_pin) -> None:
@@ -68,14 +68,19 @@ class ClusterBook:
         self._clusters: dict[str, Packed] = {}
         self._deadlines = Deadlines()
         self._tombstones = Tombstones(limits.tombstones)
-        self._journal: dict[str, int] = {}
-        # What else the journal would have to say: who has expired or is forgotten, with
-        # 0, or with the version that deleted it.
-        self._expired: dict[str, int] = {}
+        self.journal = Journal()
+        self._keys = 0
         self._version = 0
 
     def __len__(self) -> int:
         return len(self._clusters)
+
+    @property
+    def keys(self) -> int:
+        """
+        How many keys all clusters have.
+        """
+        return self._keys
 
     @property
     def tombstones(self) -> int:
@@ -106,8 +111,11 @@ class ClusterBook:
             else:
                 self._deadlines.add(pin, deadline_of(packed))
         tombstones = [(pin, self._clusters.pop(pin)) for pin in ended]
-        # All of them are durable.
-        self._expired.update((pin, 0) for pin, _ in self._tombstones.load(tombstones))
+        clusters = iter(self._clusters.values())
+        while some := "".join(islice(clusters, COUNTED_AT_ONCE)):
+            self._keys += count_keys(some)
+        for pin, _ in self._tombstones.load(tombstones):
+            self.journal.note_forgotten(pin, deleted=0)  # all of them are durable
 
     def begin_run(self, version: int) -> None:
         """
@@ -161,18 +169,6 @@ class ClusterBook:
         """
         return self._clusters.get(pin) or self._tombstones.get(pin)
 
-    def key(self, pin: str, name: str) -> Key:
-        """
-        Return one key of a cluster.
-
-        :raises ClusterNotFound: if there is no such cluster.
-        :raises KeyNotFound: if it has no such key.
-        """
-        key = find_key(self._packed(pin), name)
-        if key is None:
-            raise KeyNotFound
-        return key
-
     def delete(self, pin: str, now: float, condition: Condition = ANY_STATE) -> None:
         """
         Delete a cluster with all its keys.
@@ -183,7 +179,8 @@ class ClusterBook:
         cluster = self.cluster(pin)
         condition.check(cluster.version)
         self._deadlines.discard(pin, cluster.deadline)
-        self._journal[pin] = version = self._next_version()
+        version = self._next_version()
+        self.journal.note_change(pin, version)
         self._bury(pin, "deleted", now, version)
 
     def add_key(
@@ -208,7 +205,8 @@ class ClusterBook:
         key = Key(name=name, value=value, version=self._next_version())
         # All other keys can stay as they are.
         self._clusters[pin] = with_key(packed, key)
-        self._journal[pin] = key.version
+        self._keys += 1
+        self.journal.note_change(pin, key.version)
         return key
 
     def change_key(
@@ -261,6 +259,7 @@ class ClusterBook:
             raise KeyNotFound
         condition.check(old.version)
         self._put(cluster.without_key(old, self._next_version()))
+        self._keys -= 1
 
     def change_tokens(
         self,
@@ -298,55 +297,16 @@ class ClusterBook:
         due = self._deadlines.pop_due(now, at_most)
         for pin in due:
             packed = self._clusters[pin]
-            # Nobody has to wait until this is durable: after a crash the deadline
-            # would say the same.
-            (self._journal if pin in self._journal else self._expired)[pin] = 0
+            self.journal.note_end(pin)
             self._bury(pin, "expired", deadline_of(packed), version_of(packed))
         self._note_forgotten(self._tombstones.pop_over(now, at_most))
         return due
 
-    def pending(self, pin: str) -> int | None:
-        """
-        Return the version that must be durable before anything about this
-        cluster may be said, if it changed since :meth:`take_changes`.
-        """
-        return self._journal.get(pin, self._expired.get(pin))
-
-    def has_changes(self) -> bool:
-        """
-        Say whether :meth:`take_changes` would return any.
-        """
-        return bool(self._journal or self._expired)
-
-    def has_expired(self) -> bool:
-        """
-        Say whether :meth:`take_changes` would return clusters that have expired.
-        """
-        return bool(self._expired)
-
-    def forget_expired(self) -> None:
-        """
-        Leave those that have expired to the next run, which finds them in the backing.
-        """
-        self._expired.clear()
-
-    def changed_pins(self) -> set[str]:
-        """
-        Return the PINs of the clusters whose changes would be lost now.
-        """
-        return set(self._journal)
-
     def take_changes(self) -> Batch:
         """
-        Return what changed since the last call, and begin a new journal.
-
-        Of those that have expired some may be left for the next call.
+        Return what the journal has to say, as :meth:`~.Journal.take` does.
         """
-        journal, self._journal = self._journal, {}
-        some = min(len(self._expired), EXPIRED_AT_ONCE)
-        journal.update(self._expired.popitem() for _ in range(some))
-        if not self._expired:
-            self._expired = {}  # a dictionary never becomes smaller
+        journal = self.journal.take()
         clusters = {pin: self.packed(pin) for pin in journal}
         return Batch(version=self._version, clusters=clusters, journal=journal)
 
@@ -361,17 +321,15 @@ class ClusterBook:
         return ClusterNotFound() if tombstone is None else gone(tombstone)
 
     def _bury(self, pin: str, reason: Reason, ended: float, version: int) -> None:
-        del self._clusters[pin]
+        self._keys -= count_keys(self._clusters.pop(pin))
         tombstone = pack_tombstone(reason, ended, version)
         self._note_forgotten(self._tombstones.add(pin, tombstone))
 
     def _note_forgotten(self, tombstones: Iterable[tuple[str, Packed]]) -> None:
         for pin, tombstone in tombstones:
-            if pin not in self._journal:
-                # That it was deleted must be durable before it is unknown, and may
-                # still be on its way.
-                deleted = ending_of(tombstone).reason == "deleted"
-                self._expired[pin] = version_of(tombstone) if deleted else 0
+            # A deletion may still be on its way.
+            deleted = ending_of(tombstone).reason == "deleted"
+            self.journal.note_forgotten(pin, version_of(tombstone) if deleted else 0)
 
     def _next_version(self) -> int:
         self._version += 1
@@ -379,7 +337,5 @@ class ClusterBook:
 
     def _put(self, cluster: Cluster) -> Cluster:
         self._clusters[cluster.pin] = pack(cluster)
-        # The PIN may be that of one that is forgotten.
-        self._expired.pop(cluster.pin, None)
-        self._journal[cluster.pin] = cluster.version
+        self.journal.note_change(cluster.pin, cluster.version)
         return cluster

@@ -69,7 +69,7 @@ class Expiry:
 
     def _tell(self, pins: Sequence[str]) -> None:
         # Those that are forgotten are to go from the backing too.
-        if pins or self.book.has_expired():
+        if pins or self.book.journal.has_ends():
             self.expired(pins)
 
     def _run(self, before: int) -> None:

@@ -29,6 +29,7 @@ from cvmpair.core.errors import StoreUnavailable
 from cvmpair.core.packing import Packed
 from cvmpair.core.polling import Budget, NotYet, poll
 from cvmpair.core.timeline import ClockMark, Timeline
+from cvmpair.services.progress import Progress, Tell
 
 RETRY_AFTER: Final = 10.0
 """The seconds that a client is told to wait while nothing can be saved."""
@@ -36,10 +37,6 @@ RETRY_AFTER: Final = 10.0
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 4.0
 """The seconds between two tries to save again: twice as many each time, up to this."""
-
-
-Tell = Callable[[StoreUnavailable | None], None]
-"""What is called once something is durable, or with an error if it will not be."""
 
 
 class Backing(Protocol):
@@ -94,7 +91,9 @@ class Snapshotting:
     interval: float | None
     tell: Callable[[Mapping[str, Packed | None]], None]
     measured: Callable[[float, int], None] = lambda *_: None
-    _durable: int = field(init=False, default=0)
+    _durable: Progress = field(init=False, factory=Progress)
+    _flushes: Progress = field(init=False, factory=Progress)
+    _begun: int = field(init=False, default=0)
     _in_flight: Batch | None = field(init=False, default=None)
     _flushing: bool = field(init=False, default=False)
     _failure: str = field(init=False, default="")
@@ -102,10 +101,7 @@ class Snapshotting:
     _ending: bool = field(init=False, default=False)
     _mark_wanted: bool = field(init=False, default=False)
     _due: IDelayedCall | None = field(init=False, default=None)
-    _waiting: list[tuple[int, Tell]] = field(init=False, factory=list)
     _idle: list[Deferred[None]] = field(init=False, factory=list)
-    _probes: list[Deferred[None]] = field(init=False, factory=list)
-    _probes_in_flight: list[Deferred[None]] = field(init=False, factory=list)
 
     def is_read_only(self) -> bool:
         """
@@ -124,13 +120,12 @@ class Snapshotting:
         :raises StoreUnavailable: if it is not.
         """
         self.check_writable()
-        probed: Deferred[None] = Deferred()
-        self._probes.append(probed)
         self._mark_wanted = True
         if self._due is not None:
             self._due.reset(0)
+        flushed = self._flushes.wait(self._begun + 1)
         self._flush_soon()
-        await probed
+        await flushed
 
     @property
     def failure(self) -> str:
@@ -169,7 +164,7 @@ class Snapshotting:
 
     def _flush_soon(self) -> None:
         if self._due is None and not self._flushing and not self._failure:
-            delay = 0.0 if self._probes else self.interval or 0.0
+            delay = 0.0 if self._flushes.awaited else self.interval or 0.0
             self._due = self.clock.callLater(delay, self._begin)
 
     def want_mark(self) -> None:
@@ -196,7 +191,7 @@ class Snapshotting:
         elif self._failure:
             tell(StoreUnavailable(RETRY_AFTER))
         else:
-            self._waiting.append((version, tell))
+            self._durable.when(version, tell)
 
     async def settled(self, pin: str) -> None:
         """
@@ -204,25 +199,20 @@ class Snapshotting:
 
         :raises StoreUnavailable: if it will not be.
         """
-        if not self.is_settled(pin):
-            durable: Deferred[None] = Deferred()
-            self.when_settled(
-                pin,
-                lambda error: (
-                    durable.errback(error) if error else durable.callback(None)
-                ),
-            )
-            await durable
+        version = self._awaited(pin)
+        if version is not None:
+            self.check_writable()
+            await self._durable.wait(version)
 
     def _awaited(self, pin: str) -> int | None:
         if self.interval is not None:
             return None
-        version = self.book.pending(pin)
+        version = self.book.journal.pending(pin)
         # That it has expired or is forgotten need not be durable, but what is being
         # written of it must be first.
         if not version and self._in_flight is not None:
             version = self._in_flight.journal.get(pin, version)
-        return None if version is None or version <= self._durable else version
+        return None if version is None or version <= self._durable.reached else version
 
     async def finish(self) -> None:
         """
@@ -230,7 +220,7 @@ class Snapshotting:
         """
         self._ending = True
         # There may be many, and nobody should have to wait for them now.
-        self.book.forget_expired()
+        self.book.journal.drop_ends()
         if self._recovery is not None:
             self._recovery.cancel()
         if self._flushing:
@@ -251,7 +241,7 @@ class Snapshotting:
         """
         Return the PINs of the clusters whose last changes the backing may not have.
         """
-        unsaved = self.book.changed_pins()
+        unsaved = self.book.journal.changed_pins()
         if self._in_flight is not None:
             unsaved |= self._in_flight.clusters.keys()
         return unsaved
@@ -262,7 +252,7 @@ class Snapshotting:
 
     async def _flush(self) -> None:
         self._flushing = True
-        while (self.book.has_changes() or self._mark_wanted) and not self._failure:
+        while (self.book.journal or self._mark_wanted) and not self._failure:
             try:
                 await self._write(self.book.take_changes())
                 # To go to the thread and back takes as long as to write some rows.
@@ -270,7 +260,7 @@ class Snapshotting:
                     await self.in_thread(self.backing.tidy)
             except Exception as error:
                 self._fail(error)
-            if self.interval is not None and not self.book.has_expired():
+            if self.interval is not None and not self.book.journal.has_ends():
                 break
         self._rest()
         if self._failure and not self._ending:
@@ -279,37 +269,26 @@ class Snapshotting:
     async def _write(self, batch: Batch) -> None:
         self._in_flight = batch
         self._mark_wanted = False
-        self._probes_in_flight, self._probes = self._probes, []
+        self._begun += 1
         write = partial(self.backing.write, batch, self.timeline.mark())
         began = self.clock.seconds()
         await self.in_thread(write)
         self.measured(self.clock.seconds() - began, len(batch.clusters))
-        self._durable = batch.version
         self._in_flight = None
         if self.interval is None:
+            # First: who is answered next may ask again at once, and is not to be told
+            # of the past then.
             self.tell(batch.clusters)
-        self._release()
+        self._durable.advance(batch.version)
+        self._flushes.advance(self._begun)
 
     def _rest(self) -> None:
         self._flushing = False
         idle, self._idle = self._idle, []
         for deferred in idle:
             deferred.callback(None)
-        if self.book.has_changes() or self._mark_wanted:
+        if self.book.journal or self._mark_wanted:
             self._flush_soon()
-
-    def _release(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for version, tell in waiting:
-            if version <= self._durable:
-                tell(None)
-            else:
-                self._waiting.append((version, tell))
-        probes, self._probes_in_flight = self._probes_in_flight, []
-        for probed in probes:
-            # Who asked may have gone.
-            if not probed.called:
-                probed.callback(None)
 
     def _fail(self, error: Exception) -> None:
         self._log.critical(
@@ -320,14 +299,8 @@ class Snapshotting:
             reason=str(error),
         )
         self._failure = str(error) or type(error).__name__
-        waiting, self._waiting = self._waiting, []
-        for _, tell in waiting:
-            tell(StoreUnavailable(RETRY_AFTER))
-        probes = self._probes_in_flight + self._probes
-        self._probes_in_flight, self._probes = [], []
-        for probed in probes:
-            if not probed.called:
-                probed.errback(StoreUnavailable(RETRY_AFTER))
+        for progress in (self._durable, self._flushes):
+            progress.fail(StoreUnavailable(RETRY_AFTER))
 
     def _begin_recovery(self) -> None:
         self._recovery = poll(

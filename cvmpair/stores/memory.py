@@ -50,9 +50,6 @@ class MemoryStore:
         cluster = await self._create(now, tuple(token for token, _ in issued.values()))
         return cluster, {scope: text for scope, (_, text) in issued.items()}
 
-    async def cluster(self, pin: str) -> Cluster:
-        return await self._answer(pin, WITHOUT_TOKEN, lambda: self.book.cluster(pin))
-
     def is_settled(self, pin: str) -> bool:
         return self.durability.is_settled(pin)
 
@@ -73,9 +70,6 @@ class MemoryStore:
     ) -> None:
         now = self.timeline.now()
         await self._change(pin, access, lambda: self.book.delete(pin, now, condition))
-
-    async def key(self, pin: str, name: str) -> Key:
-        return await self._answer(pin, WITHOUT_TOKEN, lambda: self.book.key(pin, name))
 
     async def add_key(
         self,

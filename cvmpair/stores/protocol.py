@@ -40,11 +40,6 @@ class ClusterStore(Protocol):
         :raises TooManyClusters: likewise.
         """
 
-    async def cluster(self, pin: str) -> Cluster:
-        """
-        Return a cluster with its keys.
-        """
-
     def is_settled(self, pin: str) -> bool:
         """
         Say whether :meth:`packed` shows nothing of a cluster that is not durable.
@@ -78,13 +73,6 @@ class ClusterStore(Protocol):
         Delete a cluster with its keys.
 
         :raises ConditionFailed: if ``condition`` does not hold for the cluster.
-        """
-
-    async def key(self, pin: str, name: str) -> Key:
-        """
-        Return one key.
-
-        :raises KeyNotFound: if there is none of that name.
         """
 
     async def add_key(

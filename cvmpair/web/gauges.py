@@ -26,6 +26,7 @@ def add_gauges(
     """
     show = metrics.gauge
     show("clusters", "Clusters that there are.", lambda: len(book))
+    show("keys", "Keys that they have.", lambda: book.keys)
     show(
         "tombstones",
         "Clusters that have ended and are remembered.",

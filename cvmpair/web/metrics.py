@@ -72,7 +72,8 @@ class Metrics:
             ["limit"],
             registry=registry,
         )
-        for limit in (*CLIENT_LIMITS, *SERVICE_LIMITS):
+        names = (*CLIENT_LIMITS, *SERVICE_LIMITS, *_LIMITS.values(), *_FULL.values())
+        for limit in names:
             # From the beginning: what has no 0 before its 1 has not increased.
             self._rejected.labels(limit)
         self._flush_seconds = Histogram(

@@ -24,7 +24,7 @@ def told(book: ClusterBook, pin: str) -> str:
     Return what is said of a PIN.
     """
     try:
-        book.key(pin, "sesame")
+        book.cluster(pin)
     except ClusterGone as gone:
         return gone.reason
     except ClusterNotFound:
@@ -63,7 +63,7 @@ def test_none_are_kept_if_there_is_no_room() -> None:
     book.take_changes()
     book.delete(deleted, 1.0)
     # Nobody may learn of it before it is durable.
-    assert book.pending(deleted) == book.version
+    assert book.journal.pending(deleted) == book.version
     book.expire(100.0, at_most=10)
     assert told(book, deleted) == told(book, expired) == "unknown"
     assert book.take_changes().clusters == {deleted: None, expired: None}
@@ -79,7 +79,7 @@ def test_what_is_forgotten_before_it_is_durable() -> None:
     book.delete(second, 2.0)
     assert told(book, first) == "unknown"
     # Or a crash would bring it back to life, after it was said to be unknown.
-    assert book.pending(first) == version
+    assert book.journal.pending(first) == version
 
 
 def test_what_is_forgotten_while_it_is_written() -> None:
@@ -91,10 +91,10 @@ def test_what_is_forgotten_while_it_is_written() -> None:
     # From here on it is on its way, and not durable yet.
     book.take_changes()
     book.expire(5.0, at_most=10)
-    assert (told(book, deleted), book.pending(deleted)) == ("unknown", version)
+    assert (told(book, deleted), book.journal.pending(deleted)) == ("unknown", version)
     book.delete(last, 6.0)
     # That one follows from the time alone.
-    assert (told(book, expired), book.pending(expired)) == ("unknown", 0)
+    assert (told(book, expired), book.journal.pending(expired)) == ("unknown", 0)
 
 
 def test_seven_days() -> None:

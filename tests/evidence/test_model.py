@@ -127,7 +127,7 @@ class Life(Durability):
         self.snapshotting.expired(pins)
         for pin in self.pins:
             # That it expired follows from the time alone.
-            if self.book.pending(pin) == 0:
+            if self.book.journal.pending(pin) == 0:
                 self.last_change[pin] = 0
 
     def versions_told(self) -> Iterable[int]:

@@ -35,6 +35,7 @@ from cvmpair.services.snapshotting import LONGEST_DELAY
 from cvmpair.stores.memory import MemoryStore
 from tests.conftest import LogEvents
 from tests.services.slow_backing import SlowBacking, make_book, make_snapshotting
+from tests.stores.reading import cluster_of, key_of
 
 LIFETIME = 50.0
 
@@ -211,13 +212,13 @@ class Durability(RuleBasedStateMachine):
     @rule(number=numbers)
     def read(self, number: int) -> None:
         pin = self.pin(number)
-        self.ask(pin, self.store.cluster(pin))
+        self.ask(pin, cluster_of(self.store, pin))
 
     @precondition(lambda self: self.pins)
     @rule(number=numbers, name=names)
     def read_key(self, number: int, name: str) -> None:
         pin = self.pin(number)
-        self.ask(pin, self.store.key(pin, name))
+        self.ask(pin, key_of(self.store, pin, name))
 
     @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 20.0, KEPT]))
     def time_goes_on(self, seconds: float) -> None:

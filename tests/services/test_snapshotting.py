@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from cvmpair.core.book import EXPIRED_AT_ONCE
+from cvmpair.core.journal import EXPIRED_AT_ONCE
 from cvmpair.core.model import Limits
 from tests.services.scene import Scene
 from tests.services.slow_backing import make_book

@@ -23,6 +23,7 @@ from cvmpair.core.errors import (
 from cvmpair.core.model import Condition
 from cvmpair.core.names import is_pin
 from cvmpair.stores.protocol import ClusterStore
+from tests.stores.reading import cluster_of, key_of
 
 T = TypeVar("T")
 Change = Callable[[ClusterStore, str, Condition], Coroutine[Deferred[Any], Any, object]]
@@ -81,7 +82,7 @@ def versions(store: ClusterStore, pin: str) -> dict[Change, int]:
     """
     key = result_of(store.add_key(pin, "sesame", "1"))
     result_of(store.add_key(pin, "sesame-a", "1"))
-    cluster = result_of(store.cluster(pin))
+    cluster = result_of(cluster_of(store, pin))
     assert cluster.version != key.version
     return {
         change: key.version if change in OF_A_KEY else cluster.version
@@ -111,7 +112,7 @@ class StoreContract:
         assert first.pin != second.pin
         assert first.keys == ()
         assert first.lifetime == self.LIFETIME
-        assert result_of(store.cluster(first.pin)) == first
+        assert result_of(cluster_of(store, first.pin)) == first
 
     def test_the_number_of_clusters_is_limited(self, store: ClusterStore) -> None:
         pins = [result_of(store.create()).pin for _ in range(3)]
@@ -128,8 +129,8 @@ class StoreContract:
         result_of(store.add_key(pin, "sesame", "open", Condition()))
         result_of(store.delete(pin))
         for question in (
-            store.cluster(pin),
-            store.key(pin, "sesame"),
+            cluster_of(store, pin),
+            key_of(store, pin, "sesame"),
             store.delete(pin),
             store.add_key(pin, "sesame", "open"),
             store.change_key(pin, "sesame", value="1"),
@@ -152,7 +153,7 @@ class StoreContract:
         for name in ("sesame-b", "sesame-a", "sesame-c"):
             result_of(store.add_key(pin, name, f"value of {name}"))
         result_of(store.change_key(pin, "sesame-a", new_name="sesame-d"))
-        keys = result_of(store.cluster(pin)).keys
+        keys = result_of(cluster_of(store, pin)).keys
         assert [(key.name, key.value) for key in keys] == [
             ("sesame-b", "value of sesame-b"),
             ("sesame-d", "value of sesame-a"),
@@ -163,7 +164,7 @@ class StoreContract:
         result_of(store.add_key(pin, "master_ip", "10.1.1.1"))
         with pytest.raises(KeyExists):
             result_of(store.add_key(pin, "master_ip", "10.1.1.2"))
-        assert result_of(store.key(pin, "master_ip")).value == "10.1.1.1"
+        assert result_of(key_of(store, pin, "master_ip")).value == "10.1.1.1"
 
     def test_the_number_of_keys_is_limited(self, store: ClusterStore, pin: str) -> None:
         for number in range(3):
@@ -187,10 +188,10 @@ class StoreContract:
         for change, expected in changes:
             key = result_of(store.change_key(pin, name, **change))
             assert (key.name, key.value) == expected
-            assert result_of(store.key(pin, key.name)) == key
+            assert result_of(key_of(store, pin, key.name)) == key
             name = key.name
         with pytest.raises(KeyNotFound):
-            result_of(store.key(pin, "sesame"))
+            result_of(key_of(store, pin, "sesame"))
 
     def test_no_key_takes_the_name_of_another(
         self, store: ClusterStore, pin: str
@@ -199,21 +200,21 @@ class StoreContract:
         result_of(store.add_key(pin, "sesame-b", "2"))
         with pytest.raises(KeyExists):
             result_of(store.change_key(pin, "sesame-a", new_name="sesame-b", value="3"))
-        assert result_of(store.key(pin, "sesame-a")).value == "1"
-        assert result_of(store.key(pin, "sesame-b")).value == "2"
+        assert result_of(key_of(store, pin, "sesame-a")).value == "1"
+        assert result_of(key_of(store, pin, "sesame-b")).value == "2"
 
     def test_what_is_not_there(self, store: ClusterStore, pin: str) -> None:
         for question in (
-            store.key(pin, "sesame"),
+            key_of(store, pin, "sesame"),
             store.change_key(pin, "sesame", value="1"),
             store.delete_key(pin, "sesame"),
         ):
             with pytest.raises(KeyNotFound):
                 result_of(question)
         for question in (
-            store.cluster(UNKNOWN),
+            cluster_of(store, UNKNOWN),
             store.delete(UNKNOWN),
-            store.key(UNKNOWN, "sesame"),
+            key_of(store, UNKNOWN, "sesame"),
             store.add_key(UNKNOWN, "sesame", "1"),
             store.change_key(UNKNOWN, "sesame", value="1"),
             store.delete_key(UNKNOWN, "sesame"),
@@ -225,7 +226,7 @@ class StoreContract:
         self, store: ClusterStore, pin: str
     ) -> None:
         def version() -> int:
-            return result_of(store.cluster(pin)).version
+            return result_of(cluster_of(store, pin)).version
 
         seen = [version()]
         key = result_of(store.add_key(pin, "sesame", "1"))
@@ -243,7 +244,7 @@ class StoreContract:
         key = result_of(store.add_key(pin, "sesame", "1"))
         same = result_of(store.change_key(pin, "sesame", new_name="sesame", value="1"))
         assert same == key
-        assert result_of(store.cluster(pin)).version == key.version
+        assert result_of(cluster_of(store, pin)).version == key.version
 
     @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
     @pytest.mark.parametrize("condition", HOLDING)
@@ -258,10 +259,10 @@ class StoreContract:
         self, store: ClusterStore, pin: str, change: Change, condition: Made
     ) -> None:
         asked = condition(versions(store, pin)[change])
-        before = result_of(store.cluster(pin))
+        before = result_of(cluster_of(store, pin))
         with pytest.raises(ConditionFailed):
             result_of(change(store, pin, asked))
-        assert result_of(store.cluster(pin)) == before
+        assert result_of(cluster_of(store, pin)) == before
 
     @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
     def test_what_is_missing_is_told_before_a_condition(
@@ -282,4 +283,4 @@ class StoreContract:
         result_of(store.change_key(pin, "sesame", value="mine", condition=seen))
         with pytest.raises(ConditionFailed):
             result_of(store.change_key(pin, "sesame", value="his", condition=seen))
-        assert result_of(store.key(pin, "sesame")).value == "mine"
+        assert result_of(key_of(store, pin, "sesame")).value == "mine"

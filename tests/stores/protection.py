@@ -19,6 +19,7 @@ from cvmpair.core.model import ANY_STATE, Scope
 from cvmpair.core.tokens import SCOPES
 from cvmpair.stores.protocol import ClusterStore
 from tests.stores.contract import result_of
+from tests.stores.reading import cluster_of, key_of
 
 Ask = Callable[[ClusterStore, str, Access], Coroutine[Deferred[Any], Any, object]]
 
@@ -82,8 +83,8 @@ class ProtectionContract:
         store.add_key_and_tell(cluster.pin, "sesame-b", "2", told.append)
         assert isinstance(told.pop(), TokenNeeded)
         for question in (
-            store.cluster(cluster.pin),
-            store.key(cluster.pin, "sesame"),
+            cluster_of(store, cluster.pin),
+            key_of(store, cluster.pin, "sesame"),
             store.read(cluster.pin),
             store.add_key(cluster.pin, "sesame-b", "2"),
             store.change_key(cluster.pin, "sesame", value="2"),
@@ -123,4 +124,4 @@ class ProtectionContract:
         ):
             with pytest.raises(NotProtected):
                 result_of(question)
-        assert result_of(store.cluster(pin)).tokens is None
+        assert result_of(cluster_of(store, pin)).tokens is None

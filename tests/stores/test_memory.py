@@ -18,6 +18,7 @@ from cvmpair.stores.memory import MemoryStore
 from cvmpair.stores.protocol import ClusterStore
 from tests.stores.contract import UNKNOWN, StoreContract, result_of
 from tests.stores.protection import ProtectionContract
+from tests.stores.reading import cluster_of, key_of
 
 
 @define
@@ -87,15 +88,15 @@ def store(backing: Backing, clock: Clock) -> MemoryStore:
 
 def questions(store: MemoryStore, pin: str) -> dict[str, Any]:
     return {
-        "read": store.cluster(pin),
-        "read a key": store.key(pin, "sesame"),
+        "read": cluster_of(store, pin),
+        "read a key": key_of(store, pin, "sesame"),
         "refused": store.add_key(pin, "sesame", "2"),
-        "not there": store.key(pin, "sesame-b"),
+        "not there": key_of(store, pin, "sesame-b"),
         "add": store.add_key(pin, "sesame-c", "1"),
         "change": store.change_key(pin, "sesame-c", value="2"),
         "delete a key": store.delete_key(pin, "sesame-c"),
         "delete": store.delete(pin),
-        "gone": store.cluster(pin),
+        "gone": cluster_of(store, pin),
     }
 
 
@@ -140,7 +141,7 @@ def test_what_cannot_be_saved_is_not_changed(
     pin = result_of(store.create()).pin
     key = result_of(store.add_key(pin, "sesame", "1"))
     backing.writable = False
-    before = result_of(store.cluster(pin))
+    before = result_of(cluster_of(store, pin))
     for question in (
         store.create(),
         store.add_key(pin, "sesame-b", "1"),
@@ -150,10 +151,10 @@ def test_what_cannot_be_saved_is_not_changed(
     ):
         with pytest.raises(StoreUnavailable):
             result_of(question)
-    assert result_of(store.cluster(pin)) == before
-    assert result_of(store.key(pin, "sesame")) == key
+    assert result_of(cluster_of(store, pin)) == before
+    assert result_of(key_of(store, pin, "sesame")) == key
     with pytest.raises(ClusterNotFound):
-        result_of(store.cluster(UNKNOWN))
+        result_of(cluster_of(store, UNKNOWN))
 
 
 def test_wall_time(store: MemoryStore, clock: Clock) -> None:
