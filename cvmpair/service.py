@@ -162,7 +162,10 @@ class PairingDaemon(Service):
         self._descriptors = Descriptors(self.open_files, self._guard.overloaded)
         self._unsent = UnsentAnswers(clock=reactor, refused=self._guard.overloaded)
         self._watchers = Watchers(
-            clock=reactor, limit=settings.max_waiters, shares=self._guard.waiters
+            clock=reactor,
+            limit=settings.max_waiters,
+            shares=self._guard.waiters,
+            refused=self._metrics.rejected,
         )
         self._snapshotting = Snapshotting(
             book=self._book,

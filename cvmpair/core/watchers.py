@@ -23,6 +23,9 @@ from cvmpair.core.wheel import Wheel
 SLICE: Final = 200
 """How many are told in one turn of the reactor, so that others get theirs."""
 
+ALL_WAITERS: Final = "max-waiters"
+"""The name of the limit of all who wait; that of one client's is ``waiters``."""
+
 RETRY_AFTER: Final = 30.0
 """The seconds after which it makes sense to ask again where too many wait."""
 
@@ -118,13 +121,14 @@ class Watchers:
     All who wait.
 
     :ivar limit: how many may wait at the same time.
-    :ivar refused: how many were refused because of it.
+    :ivar refused: is called with the name of the limit for each that is refused.
     :ivar shares: how many of them each client may be.
     """
 
     clock: IReactorTime
     limit: int
     shares: Tally = field(factory=lambda: Tally(name="waiters", limit=0))
+    refused: Callable[[str], None] = lambda _: None
     _groups: dict[str, dict[Question, _Group]] = field(init=False, factory=dict)
     _wheel: Wheel[Place] = field(init=False)
     _woken: deque[tuple[Iterator[Place], _Group, Call]] = field(
@@ -133,7 +137,6 @@ class Watchers:
     _turn: IDelayedCall | None = field(init=False, default=None)
     _count: int = field(init=False, default=0)
     _stopped: bool = field(init=False, default=False)
-    refused: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self._wheel = Wheel(clock=self.clock, due=self._time_out)
@@ -163,7 +166,7 @@ class Watchers:
         if self._stopped:
             raise Stopping
         if self._count >= self.limit:
-            self.refused += 1
+            self.refused(ALL_WAITERS)
             raise TooManyWaiters(self.limit, RETRY_AFTER)
         self.shares.enter(client)
         groups = self._groups.setdefault(question.pin, {})

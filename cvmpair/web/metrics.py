@@ -21,6 +21,7 @@ from prometheus_client import (
 
 from cvmpair import __version__
 from cvmpair.core.errors import CLIENT_LIMITS, SERVICE_LIMITS
+from cvmpair.core.watchers import ALL_WAITERS
 from cvmpair.web.api import CLUSTERS, KEYS, TOKENS
 from cvmpair.web.request_log import Kind
 
@@ -72,8 +73,8 @@ class Metrics:
             ["limit"],
             registry=registry,
         )
-        names = (*CLIENT_LIMITS, *SERVICE_LIMITS, *_LIMITS.values(), *_FULL.values())
-        for limit in names:
+        full = (*_FULL.values(), ALL_WAITERS)
+        for limit in (*CLIENT_LIMITS, *SERVICE_LIMITS, *_LIMITS.values(), *full):
             # From the beginning: what has no 0 before its 1 has not increased.
             self._rejected.labels(limit)
         self._flush_seconds = Histogram(

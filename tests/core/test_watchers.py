@@ -10,7 +10,7 @@ from cvmpair.core.errors import Stopping, TooManyWaiters
 from cvmpair.core.model import Cluster, Key, Token
 from cvmpair.core.packing import Packed, pack
 from cvmpair.core.tokens import issue
-from cvmpair.core.watchers import SLICE, Question, Watchers
+from cvmpair.core.watchers import ALL_WAITERS, SLICE, Question, Watchers
 
 PIN = "enico1qq0oey"
 OTHER = "enico1qq0oez"
@@ -226,10 +226,13 @@ def test_they_are_told_in_slices(watchers: Watchers, clock: Clock) -> None:
 def test_one_too_many_is_refused_until_there_is_room(
     watchers: Watchers, clock: Clock
 ) -> None:
+    counted: list[str] = []
+    watchers.refused = counted.append
     places = [watchers.wait(KEY, 60, Told()) for _ in range(watchers.limit)]
     with pytest.raises(TooManyWaiters) as refused:
         watchers.wait(CLUSTER, 60, Told())
     assert refused.value.limit == watchers.limit
+    assert counted == [ALL_WAITERS]
     watchers.leave(places[0])
     watchers.wait(CLUSTER, 60, Told())
     watchers.stop()
