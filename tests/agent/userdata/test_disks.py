@@ -71,12 +71,9 @@ def look(root: Path, name: str) -> list[tuple[str, bytes]]:
     return [(one.place.removeprefix(f"{root}/"), one.data) for one in found]
 
 
-def unusable(
-    root: Path, name: str, error: type[SourceUnusable] = DataUnreadable
-) -> str:
+def unusable(root: Path, name: str) -> str:
     with pytest.raises(SourceUnusable) as raised:
         sources(root)[name].look().send(None)
-    assert raised.type is error
     assert "sesame" not in str(raised.value)
     return str(raised.value)
 
@@ -263,9 +260,10 @@ def test_empty_files_do_not_count(tmp_path: Path) -> None:
 
 def test_a_damaged_disk_does_not_hide_another(tmp_path: Path) -> None:
     bend_chains(make_vfat(tmp_path / "dev/vda", {V2: DATA}, label="CONFIG-2"))
+    with pytest.raises(SourceUnusable, match=f"^{tmp_path}/dev/vda: ") as raised:
+        sources(tmp_path)["config-drive"].look().send(None)
     # Any disk of a machine may be damaged, and have no user data.
-    said = unusable(tmp_path, "config-drive", SourceUnusable)
-    assert said.startswith(f"{tmp_path}/dev/vda: ")
+    assert not isinstance(raised.value, DataUnreadable)
     make_iso(tmp_path / "dev/vdb", {V2: DATA}, "-R")
     assert look(tmp_path, "config-drive") == [(f"dev/vdb: {V2}", DATA)]
 
