@@ -142,6 +142,12 @@ def _checked(context: Context, assignment: Assignment) -> Context:
         or assignment.fingerprint not in {None, cluster.fingerprint}
     ):
         raise ContextWrong("The base makes the block unreadable.")
+    url = section.get("cvm_service_url")
+    if cluster.token is not None and (url is None or not url.value):
+        raise ContextWrong(
+            f"No service URL is given, and {cluster.service_url} would be shown the "
+            "token: name the service with --service-url."
+        )
     warnings = context.warnings + cluster.warnings
     return evolve(context, warnings=warnings + advice(text, section, cluster))
 
