@@ -114,8 +114,8 @@ def _add_context(command: Parser) -> None:
     pins.add_argument(
         "--cluster-file",
         metavar="FILE",
-        help="read the PIN, the tokens and the fingerprint from a file with what "
-        "`cvmpair new --json` has printed; - is standard input",
+        help="read the PIN, the tokens, the service URL and the fingerprint from a "
+        "file with what `cvmpair new --json` has printed; - is standard input",
     )
     pins.add_argument(
         "--new", action="store_true", help="create a cluster, and take its PIN"
