@@ -79,6 +79,9 @@ def makeService(options: Options) -> IService:
     # The timers of the reactor would follow every step of the wall clock
     # (https://github.com/twisted/twisted/issues/2424).
     clock.seconds = time.monotonic
+    certificates = Certificates()
+    # By default it would end the process, and to load the state may take long.
+    signal.signal(signal.SIGHUP, lambda *_: clock.callFromThread(certificates.renew))
     settings = options.settings
     return PairingDaemon(
         reactor=clock,
@@ -88,6 +91,7 @@ def makeService(options: Options) -> IService:
         wall=time.time,
         environ=os.environ,
         log_observer=_log_observer(options, clock),
+        certificates=certificates,
     )
 
 
@@ -122,6 +126,7 @@ class PairingDaemon(Service):
     :ivar wall: the wall clock, in seconds since the epoch.
     :ivar environ: the environment, from which is taken what systemd says in it.
     :ivar log_observer: what ``twistd`` is to log with instead of its own.
+    :ivar certificates: those of the endpoints.
     """
 
     _log = Logger()
@@ -133,8 +138,8 @@ class PairingDaemon(Service):
     wall: Callable[[], float]
     environ: MutableMapping[str, str]
     log_observer: ILogObserver | None = None
+    certificates: Certificates = field(factory=Certificates)
     _ports: list[IListeningPort] = field(init=False, factory=list)
-    _certificates: Certificates = field(init=False, factory=Certificates)
 
     def __attrs_post_init__(self) -> None:
         settings, reactor = self.settings, self.reactor
@@ -289,7 +294,7 @@ class PairingDaemon(Service):
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
         )
-        with_tls = [self._certificates.has_one(words) for words, _ in self.endpoints]
+        with_tls = [self.certificates.has_one(words) for words, _ in self.endpoints]
         if self.settings.require_protected and not any(with_tls):
             self._log.warn(
                 "tokens in clear: no --listen endpoint speaks TLS (unless a proxy in "
@@ -340,15 +345,13 @@ class PairingDaemon(Service):
     def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)
         find_vanished_peers(port)
-        self._certificates.opened(words, port)
+        self.certificates.opened(words, port)
 
     def _take_signals(self) -> None:
         # Twisted's own handlers have the process end by the signal, once the service
         # has stopped; an orderly stop is a success.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end_well)
-        renew = self._certificates.renew
-        signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(renew))
 
     def _end_well(self, *_: object) -> None:
         # Once is enough; who is impatient has SIGKILL.
