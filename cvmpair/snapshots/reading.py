@@ -46,9 +46,13 @@ _UNUSABLE: Final = frozenset(
 """The errors of SQLite that are about the system and not about the file."""
 
 
+IMMUTABLE: Final = "ro&immutable=1"
+"""The mode in which SQLite makes no files beside that of a database, and needs none."""
+
+
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """
-    Connect to a file, in one of SQLite's modes: ``ro`` or ``rw``.
+    Connect to a file, in one of SQLite's modes: ``ro``, ``rw`` or :data:`IMMUTABLE`.
     """
     # The daemon uses the connection from one thread at a time, but not always from
     # the same.
@@ -71,6 +75,8 @@ class StateReader:
     :ivar at_least: another one.
     :ivar in_use: whether a daemon has the file open. Then it writes to the log, whose
         end only SQLite's index knows, and has checked it when it started.
+    :ivar touch_nothing: whether no file may be made beside it, unless its log has
+        something in it. If somebody writes meanwhile, it looks damaged.
     :ivar summary: is there at the end of :meth:`read`.
     """
 
@@ -78,6 +84,7 @@ class StateReader:
     note: VersionNote
     at_least: int = 0
     in_use: bool = False
+    touch_nothing: bool = False
     summary: Summary = field(init=False)
 
     def read(self) -> Iterator[tuple[str, Packed]]:
@@ -90,7 +97,7 @@ class StateReader:
             # need not be noted yet.
             at_least = max(self.note.read(), self.at_least)
             self._check_files()
-            with closing(connect(self.path, "ro")) as connection:
+            with closing(connect(self.path, self._mode())) as connection:
                 # All of it is read as it is at one moment.
                 connection.execute("BEGIN")
                 self._check_format(connection)
@@ -122,11 +129,22 @@ class StateReader:
         if self.in_use:
             return
         try:
-            log = check_log(self.path.with_name(f"{self.path.name}-wal"))
+            log = check_log(self._log)
         except ValueError as error:
             self._refuse(str(error))
         if log.lost > 1:
             self._refuse(f"{log.lost} writes in its log cannot be read")
+
+    def _mode(self) -> str:
+        try:
+            empty = self._log.stat().st_size == 0
+        except FileNotFoundError:
+            empty = True
+        return IMMUTABLE if self.touch_nothing and empty else "ro"
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
 
     def _check_format(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()

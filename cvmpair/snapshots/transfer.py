@@ -98,18 +98,20 @@ def read_state(directory: Path, use: Callable[[Reader], T]) -> T:
     """
     Have a state read by ``use``, which may be called again.
 
-    The lock is left alone. A daemon that starts or stops meanwhile may make a sound
-    state look damaged, which it does not the next time.
+    The lock is left alone, and a state that no daemon uses is left as it is, so that it
+    may be on a read-only file system. A daemon that starts or stops meanwhile may make
+    a sound state look damaged, which it does not the next time.
 
     :raises StateError: if it cannot be read, or is not as it was written.
     """
     check_directory(directory)
     for _ in range(TRIES - 1):
-        holder = lock_holder(directory)
+        holder, written = lock_holder(directory), _written(directory)
         try:
             return use(_reader(directory, in_use=holder is not None))
         except (StateDamaged, StateOutdated):
-            if holder is None and lock_holder(directory) is None:
+            now = lock_holder(directory), _written(directory)
+            if holder is None and now == (holder, written):
                 raise
     return use(_reader(directory, in_use=lock_holder(directory) is not None))
 
@@ -117,7 +119,15 @@ def read_state(directory: Path, use: Callable[[Reader], T]) -> T:
 def _reader(directory: Path, *, in_use: bool) -> StateReader:
     path = directory / FILE_NAME
     note = VersionNote(path.with_name(f"{path.name}-note"))
-    return StateReader(path=path, note=note, in_use=in_use)
+    return StateReader(path=path, note=note, in_use=in_use, touch_nothing=not in_use)
+
+
+def _written(directory: Path) -> int | None:
+    # A daemon may have come and gone.
+    try:
+        return (directory / FILE_NAME).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def import_state(directory: Path, name: str, file: BinaryIO) -> Contents:
