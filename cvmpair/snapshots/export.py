@@ -173,8 +173,8 @@ class ExportReader:
     def _read_header(self, line: bytes) -> Summary:
         if not line.startswith(b'{"cvmpair":"snapshot",'):
             raise ExportForeign(
-                f"{self.name} is no export of cvmpair; name a file that 'cvmpair "
-                "snapshot export' has written"
+                f"{self.name} is no export of cvmpair",
+                "name a file that 'cvmpair snapshot export' has written",
             )
         members = self._members(line)
         for name, known in ("export", EXPORT), ("format", FORMAT):
@@ -184,8 +184,8 @@ class ExportReader:
             if version > known:
                 raise ExportForeign(
                     f"the export {self.name} has {name} {version}, and this release "
-                    f"knows no later one than {known}; use the release that wrote it, "
-                    "or a later one"
+                    f"knows no later one than {known}",
+                    "use the release that wrote it, or a later one",
                 )
         return self._summary(members)
 

@@ -151,14 +151,14 @@ class StateReader:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
             raise StateForeign(
-                f"the file {self.path} is not a state file of cvmpair; "
-                "name another directory with --state-dir"
+                f"the file {self.path} is not a state file of cvmpair",
+                "name another directory with --state-dir",
             )
         if not 1 <= version <= FORMAT:
             raise StateForeign(
                 f"the state file {self.path} has format {version}, and this release "
-                f"knows no later one than format {FORMAT}; use the release that wrote "
-                "it, or a later one"
+                f"knows no later one than format {FORMAT}",
+                "use the release that wrote it, or a later one",
             )
 
     def _read_summary(self, connection: sqlite3.Connection) -> Summary:
