@@ -34,6 +34,7 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 _decode: Final = json.JSONDecoder().decode
 _decode_at: Final = json.JSONDecoder().raw_decode
 _key_begins: Final = re.compile(r',\["[A-Za-z0-9_-]').findall
+_key_names: Final = re.compile(r',\["([A-Za-z0-9_-]+)"').findall
 
 
 def pack(cluster: Cluster) -> Packed:
@@ -100,6 +101,13 @@ def is_protected(packed: Packed) -> bool:
     return packed.endswith("}]")
 
 
+def created_of(packed: Packed) -> float:
+    """
+    Return when a packed cluster was created, in seconds of book time.
+    """
+    return float(packed[1 : packed.index(",")])
+
+
 def deadline_of(packed: Packed) -> float:
     """
     Return when a packed cluster expires, in seconds of book time.
@@ -120,6 +128,13 @@ def count_keys(packed: Packed) -> int:
     Return how many keys a packed cluster has.
     """
     return len(_key_begins(packed))
+
+
+def key_names(packed: Packed) -> list[str]:
+    """
+    Return the names of the keys of a packed cluster, in their order.
+    """
+    return _key_names(packed)
 
 
 def with_key(packed: Packed, key: Key) -> Packed:

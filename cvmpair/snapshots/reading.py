@@ -16,6 +16,7 @@ from attrs import define, field, fields
 
 from cvmpair.core.codec import FORMAT, checksums, decode_record
 from cvmpair.core.packing import Packed
+from cvmpair.core.timeline import FARTHEST
 from cvmpair.snapshots.errors import (
     StateDamaged,
     StateForeign,
@@ -23,7 +24,7 @@ from cvmpair.snapshots.errors import (
     StateUnusable,
 )
 from cvmpair.snapshots.note import VersionNote
-from cvmpair.snapshots.summary import MODULUS, Summary
+from cvmpair.snapshots.summary import LAST_VERSION, MODULUS, Summary
 from cvmpair.snapshots.wal import check_log
 
 APPLICATION_ID: Final = 0x63766D70
@@ -171,6 +172,8 @@ class StateReader:
         summary = Summary(**dict(zip(names, rows[0][:-1], strict=True)))
         if summary.row() != rows[0]:
             self._refuse("its summary does not fit its checksum")
+        if not (summary.version <= LAST_VERSION and abs(summary.wall_time) <= FARTHEST):
+            self._refuse("its summary says what cannot be")
         return summary
 
     def _read_clusters(

@@ -20,6 +20,7 @@ from cvmpair.snapshots.directory import (
     prepare_directory,
 )
 from cvmpair.snapshots.errors import (
+    ExportDamaged,
     StateDamaged,
     StateOutdated,
     StateTaken,
@@ -29,7 +30,7 @@ from cvmpair.snapshots.export import ExportReader, Reader, export_lines
 from cvmpair.snapshots.note import VersionNote
 from cvmpair.snapshots.reading import StateReader
 from cvmpair.snapshots.sqlite import DRAFT, StateFile
-from cvmpair.snapshots.summary import Contents, Summary
+from cvmpair.snapshots.summary import LAST_VERSION, Contents, Summary
 
 T = TypeVar("T")
 
@@ -144,6 +145,8 @@ def import_state(directory: Path, name: str, file: BinaryIO) -> Contents:
     _check_vacant(directory)
     contents = verify(ExportReader(name, file))
     summary = _in_another_run(contents.summary)
+    if summary.version > LAST_VERSION:
+        raise ExportDamaged(name, 1, "its version leaves none for later changes")
     prepare_directory(directory)
     lock = DirectoryLock(directory)
     try:
