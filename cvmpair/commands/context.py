@@ -36,17 +36,11 @@ ANY_PIN: Final = "0" * 12
 @frozen(kw_only=True)
 class ContextCommand:
     """
-        One run of the command.
+    One run of the command.
 
-    <<<<<<< HEAD
-        :ivar service_url: as it is put into the context, if it is known.
-        :ivar create: asks the service for a cluster, with ``--new``, and is given what
-            keeps it; if that fails, there is no such cluster afterwards.
-    =======
-        :ivar service_url: as the command line or the environment names it, if they do.
-        :ivar create: asks the service for a cluster, with ``--new``; without ``--output``
-            for none that has tokens.
-    >>>>>>> newcomer2
+    :ivar service_url: as the command line or the environment names it, if they do.
+    :ivar create: asks the service for a cluster, with ``--new``, and is given what
+        keeps it; if that fails, there is no such cluster afterwards.
     """
 
     options: Namespace = field(repr=False)
