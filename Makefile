@@ -32,7 +32,7 @@ BIN := .venv/bin
     pins wheels dist-directory deb deb-test
 
 run: .venv/installed
-	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
+	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state $(ARGS)
 
 test: .venv/installed-test test-packages
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)

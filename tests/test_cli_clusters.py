@@ -147,6 +147,78 @@ def test_no_place_for_tokens_and_no_deletion() -> None:
     assert b"sesame" not in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "deletion"),
+    [(["--protected", "--json"], 204), (["--protected"], 503), ([], 204)],
+)
+def test_what_cannot_be_told_is_not_kept(words: list[str], deletion: int) -> None:
+    cluster = CLUSTER if words else {**CLUSTER, "tokens": None}
+    with (
+        Path("/dev/full").open("wb") as full,
+        service(cluster, deletion=deletion) as asked,
+    ):
+        line = [*COMMAND, "new", *words, "--service-url", asked.url]
+        # Buffered, as it is for everybody else.
+        variables = {**environment(), "PYTHONUNBUFFERED": ""}
+        done = subprocess.run(
+            line, stdout=full, stderr=subprocess.PIPE, env=variables, check=False
+        )
+    assert asked.deleted == [
+        (f"/api/v1/clusters/{PIN}", f"Bearer {TOKENS['admin']}" if words else None)
+    ]
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    end = "is deleted again" if deletion == 204 else "stays there until it expires"
+    assert re.fullmatch(rf"cvmpair: No space left on device\. [^\n]+{end}\.\n", said)
+    assert PIN not in said
+    assert "sesame" not in said
+
+
+def test_contexts_without_room_leave_nothing(tmp_path: Path) -> None:
+    old = tmp_path / "out-worker"
+    old.write_text("as it was")
+    place = ("--role=both", "--output", str(tmp_path / "out"))
+    with service(CLUSTER) as asked:
+        line = ["context", "--new", "--protected", f"--service-url={asked.url}", *place]
+        # As on a full disk: a file can be made, but has room for nothing.
+        limited = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *COMMAND, *line]
+        done = subprocess.run(
+            limited, capture_output=True, env=environment(), check=False
+        )
+    assert [path for path, _ in asked.deleted] == [f"/api/v1/clusters/{PIN}"]
+    assert (done.returncode, done.stdout) == (1, b"")
+    kept = tmp_path / "out-cluster.json"
+    told = rf"cvmpair: {kept}: File too large\. [^\n]+ deleted again\.\n"
+    assert re.fullmatch(told, done.stderr.decode())
+    assert list(tmp_path.iterdir()) == [old]
+    assert old.read_text() == "as it was"
+
+
+def test_a_context_is_not_written_without_the_other(tmp_path: Path) -> None:
+    worker = tmp_path / "out-worker"
+    worker.symlink_to("/dev/full")
+    words = ("context", "--new", "--role=both", "--output", tmp_path / "out")
+    with service({**CLUSTER, "tokens": None}) as asked:
+        done = run(*words, "--service-url", asked.url)
+    assert asked.deleted == [(f"/api/v1/clusters/{PIN}", None)]
+    assert done.returncode == 1
+    assert list(tmp_path.iterdir()) == [worker]
+
+
+def test_without_a_file_for_the_tokens_nothing_is_created(tmp_path: Path) -> None:
+    words = ("context", "--new", "--protected", "--role=worker")
+    with service(CLUSTER, status=429) as asked:
+        url = ("--service-url", asked.url)
+        done = run(*words, *url, "--output=/proc/out")
+        assert asked.asked == []
+        assert done.returncode == 1
+        assert re.fullmatch(rb"cvmpair: /proc/out-cluster\.json: [^\n]+\n", done.stderr)
+        # And without a cluster no file.
+        assert run(*words, *url, "--output", tmp_path / "out").returncode == 1
+        assert len(asked.asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_service_that_protects_none() -> None:
     with service({**CLUSTER, "tokens": None}) as asked:
         done = run("new", "--protected", "--service-url", asked.url)

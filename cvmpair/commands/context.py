@@ -4,7 +4,8 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -38,13 +39,13 @@ class ContextCommand:
     One run of the command.
 
     :ivar service_url: as the command line or the environment names it, if they do.
-    :ivar create: asks the service for a cluster, with ``--new``; without ``--output``
-        for none that has tokens.
+    :ivar create: asks the service for a cluster, with ``--new``, and is given what
+        keeps it; if that fails, there is no such cluster afterwards.
     """
 
     options: Namespace = field(repr=False)
     service_url: str | None
-    create: Callable[[], KnownCluster]
+    create: Callable[[Callable[[KnownCluster], None]], KnownCluster]
 
     def run(self) -> None:
         """
@@ -59,19 +60,20 @@ class ContextCommand:
         cluster = self._expected() if options.new else self._given()
         base = b"" if options.base is None else _read(options.base)
         places = self._places()
-        keep = self._keep()
         renderings = self._renderings(base, cluster)
         steps = [self._next_step(place) for place in places]
         if options.new:
-            cluster = self.create()
-            self._write_tokens(cluster, keep)
+            with self._kept() as file:
+                cluster = self.create(
+                    lambda new: self._write(
+                        places, self._renderings(base, new), new, file
+                    )
+                )
             renderings = self._renderings(base, cluster)
-        for rendering, place in zip(renderings, places, strict=True):
-            if place is not None:
-                output.write(place, rendering.body)
-            elif isinstance(rendering.body, bytes):
-                sys.stdout.buffer.write(rendering.body)
-                sys.stdout.buffer.flush()
+            if cluster.tokens:
+                print(f"cvmpair: all tokens are in {file}: keep it", file=sys.stderr)
+        else:
+            self._write(places, renderings)
         for line in (*self._remarks(renderings), *filter(None, steps)):
             print(line, file=sys.stderr)
 
@@ -101,28 +103,47 @@ class ContextCommand:
             else options.service_fingerprint,
         )
 
-    def _keep(self) -> Path | None:
+    @contextmanager
+    def _kept(self) -> Iterator[Path | None]:
         """
-        Return where to keep the tokens of a new cluster, which are to be had only once.
+        Yield a file for the tokens of a new cluster, which are to be had only once.
         """
         name = self.options.output
-        if not self.options.new or name is None:
-            return None
-        place = Path(f"{name}-cluster.json")
-        output.check(place, is_directory=False)
-        if place.exists():
+        if name is None:
+            yield None
+            return
+        file = Path(f"{name}-cluster.json")
+        output.check(file, is_directory=False)
+        if file.exists():
             raise ContextWrong(
-                f"{place} holds the tokens of another cluster: move it away, or name "
+                f"{file} holds the tokens of another cluster: move it away, or name "
                 "another --output."
             )
-        return place
+        with output.claimed(file):
+            yield file
 
-    def _write_tokens(self, cluster: KnownCluster, keep: Path | None) -> None:
-        if not cluster.tokens:
-            return
-        assert keep is not None, "nothing is created whose tokens have no place"
-        output.write(keep, f"{cluster.to_json()}\n".encode())
-        print(f"cvmpair: all tokens are in {keep}: keep it", file=sys.stderr)
+    def _write(
+        self,
+        places: list[Path | None],
+        renderings: list[Rendering],
+        new: KnownCluster | None = None,
+        file: Path | None = None,
+    ) -> None:
+        """
+        Write the contexts, and the tokens of a new cluster, or nothing.
+        """
+        bodies: dict[Path, bytes | Mapping[str, bytes]] = {}
+        if new is not None and new.tokens:
+            if file is None:
+                raise ContextWrong(NO_PLACE)
+            bodies[file] = f"{new.to_json()}\n".encode()
+        for rendering, place in zip(renderings, places, strict=True):
+            if place is not None:
+                bodies[place] = rendering.body
+            elif isinstance(rendering.body, bytes):
+                sys.stdout.buffer.write(rendering.body)
+                sys.stdout.buffer.flush()
+        output.write(bodies)
 
     def _check_words(self) -> None:
         options = self.options

@@ -146,6 +146,13 @@ def find_key(packed: Packed, name: str) -> Key | None:
     return Key(name=name, value=value, version=version)
 
 
+def has_token(packed: Packed, id_: str) -> bool:
+    """
+    Say whether a packed cluster is protected and has the token of that id.
+    """
+    return is_protected(packed) and f'"{id_}":[' in packed[packed.rindex(",{") :]
+
+
 def unpack_tokens(packed: Packed) -> tuple[Token, ...]:
     """
     Return the tokens of a packed cluster that is protected.

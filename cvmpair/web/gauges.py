@@ -34,12 +34,7 @@ def add_gauges(
     )
     show("waiters", "Requests that wait.", lambda: len(watchers))
     show(
-        "waiters_refused",
-        "Requests since the start that could not wait for --max-waiters.",
-        lambda: watchers.refused,
-    )
-    show(
-        "limited_clients",
+        "tracked_clients",
         "Clients that guessed or created in the last minute, as far as counted.",
         guard.size,
     )

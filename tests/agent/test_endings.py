@@ -162,5 +162,7 @@ def test_no_ready_for_the_cluster_before(daemon: Daemon, tmp_path: Path) -> None
 def test_a_pin_in_the_wrong_place_is_not_repeated(words: list[str]) -> None:
     ended = run(*words)
     assert ended.returncode == 2
-    assert b" error: " in ended.stderr
+    assert ended.stderr.startswith(b"cvmpair-agent: ")
+    assert ended.stderr.endswith(b" --help\n")
+    assert ended.stderr.count(b"\n") == 1
     assert PIN.encode() not in ended.stderr
