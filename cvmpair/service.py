@@ -82,6 +82,9 @@ def makeService(options: Options) -> IService:
     # The timers of the reactor would follow every step of the wall clock
     # (https://github.com/twisted/twisted/issues/2424).
     clock.seconds = time.monotonic
+    certificates = Certificates()
+    # By default it would end the process, and to load the state may take long.
+    signal.signal(signal.SIGHUP, lambda *_: clock.callFromThread(certificates.renew))
     settings = options.settings
     return PairingDaemon(
         reactor=clock,
@@ -92,6 +95,7 @@ def makeService(options: Options) -> IService:
         environ=os.environ,
         open_files=_open_files(),
         log_observer=_log_observer(options, clock),
+        certificates=certificates,
     )
 
 
@@ -132,6 +136,7 @@ class PairingDaemon(Service):
     :ivar environ: the environment, from which is taken what systemd says in it.
     :ivar open_files: how many files the process may have open, if that is limited.
     :ivar log_observer: what ``twistd`` is to log with instead of its own.
+    :ivar certificates: those of the endpoints.
     """
 
     _log = Logger()
@@ -144,8 +149,8 @@ class PairingDaemon(Service):
     environ: MutableMapping[str, str]
     open_files: int | None = None
     log_observer: ILogObserver | None = None
+    certificates: Certificates = field(factory=Certificates)
     _ports: list[IListeningPort] = field(init=False, factory=list)
-    _certificates: Certificates = field(init=False, factory=Certificates)
 
     def __attrs_post_init__(self) -> None:
         settings, reactor = self.settings, self.reactor
@@ -310,7 +315,7 @@ class PairingDaemon(Service):
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
         )
-        with_tls = [self._certificates.has_one(words) for words, _ in self.endpoints]
+        with_tls = [self.certificates.has_one(words) for words, _ in self.endpoints]
         if self.settings.require_protected and not any(with_tls):
             self._log.warn(
                 "tokens in clear: no --listen endpoint speaks TLS (unless a proxy in "
@@ -361,15 +366,13 @@ class PairingDaemon(Service):
     def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)
         find_vanished_peers(port)
-        self._certificates.opened(words, port)
+        self.certificates.opened(words, port)
 
     def _take_signals(self) -> None:
         # Twisted's own handlers have the process end by the signal, once the service
         # has stopped; an orderly stop is a success.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end_well)
-        renew = self._certificates.renew
-        signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(renew))
 
     def _end_well(self, *_: object) -> None:
         # Once is enough; who is impatient has SIGKILL.

@@ -30,7 +30,8 @@ _ONLY_PROTECTED: Final = (
 _ONLY_KEY: Final = "What can be changed is key and value, and it has neither."
 _ONLY_SCOPE: Final = "The only fields here are scope and lifetime."
 
-_SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}")
+# To JSON Schema 60.0 is whole.
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}(?:\.0+)?")
 
 
 def key_fields(
