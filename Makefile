@@ -3,7 +3,7 @@
 # make bench  speed and size beside peers    make ledger CYCLES=1000
 # make faults                                each system call fails in each way, not a third
 # make races ROUNDS=1000                     1000 waiters a round, 2000 slow readers
-# make evidence  the long runs of tests/evidence, see EVIDENCE.md
+# make evidence  the long runs, see EVIDENCE.md; TESTS=tests/evidence/test_damage.py for one
 # make fuzz SECONDS=3600                     bytes of any kind, each target so long
 # make soak   memory and descriptors while clusters come and go; N=1000000 for long
 #
@@ -21,6 +21,8 @@ CYCLES ?= 1000
 ROUNDS ?= 1000
 SECONDS ?= 3600
 N ?= 120000
+TESTS ?= tests/evidence tests/e2e/test_faults.py tests/e2e/test_clock.py \
+    tests/e2e/test_agent_clock.py
 PYTHONS ?= 3.11 3.12 3.13 3.14
 SUITE ?= bookworm
 SOURCES := $(shell find cvmpair agent twisted -name '*.py' -o -name '*.sql' -o -path '*/assets/*') setup.py pyproject.toml README.md
@@ -30,7 +32,7 @@ BIN := .venv/bin
     pins wheels dist-directory deb deb-test
 
 run: .venv/installed
-	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state
+	$(BIN)/twistd -n --pidfile= cvmpair --state-dir state $(ARGS)
 
 test: .venv/installed-test test-packages
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
@@ -62,8 +64,7 @@ races: .venv/installed-test
 	$(BIN)/python -m pytest tests/web/test_waiting_races.py tests/e2e/test_waiting.py
 
 evidence: .venv/installed-test test-packages
-	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest -s tests/evidence tests/e2e/test_faults.py \
-	    tests/e2e/test_clock.py tests/e2e/test_agent_clock.py $(ARGS)
+	CVMPAIR_EVIDENCE=full $(BIN)/python -m pytest -s $(TESTS) $(ARGS)
 
 fuzz: .venv/installed-test
 	CVMPAIR_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/evidence/test_fuzzing.py

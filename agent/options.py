@@ -6,13 +6,14 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from attrs import frozen
 
 from cvmpair import __version__
 from cvmpair.core.budget import DELAY, JITTER, TRIES
 from cvmpair.core.fingerprint import check_fingerprint
+from cvmpair_agent.arguments import Parser
 from cvmpair_agent.userdata.source import Kind
 
 TIMEOUT: Final = 30 * 60.0
@@ -23,16 +24,14 @@ EXIT_CODES: Final = """\
 exit codes:
   0  done, or nothing to do        4  another machine is the master
   1  any other failure             5  the service does not allow it
-  2  wrong context or usage        6  gave up: it did not come in time
-  3  the service does not          8  the service cannot be reached or trusted
-     know the PIN                130  ended by a signal
+  2  wrong usage, or a context     6  gave up: it did not come in time
+     that is wrong or unreadable   8  the service cannot be reached or trusted
+  3  the service does not        130  ended by a signal
+     know the PIN
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
-_UNKNOWN: Final = re.compile(
-    r"""(invalid choice|ignored explicit argument):? (['"]).*?\2""", re.DOTALL
-)
-_TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smh]?)")
+_TIME: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)")
 
 
 @frozen(kw_only=True)
@@ -69,28 +68,14 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     return Options(**vars(parser().parse_args(arguments)))
 
 
-class _Parser(argparse.ArgumentParser):
-    """
-    Repeats no word that it does not know: it may be a PIN, and boots are logged.
-    """
-
-    def error(self, message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments"):
-            options = re.findall(r"(?<!\S)--[a-z-]+", message)
-            message = f"unexpected words {' '.join(options)}".rstrip()
-        super().error(_UNKNOWN.sub(r"\1", message))
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """
     Return the parser of the command line.
     """
-    top = _Parser(
+    top = Parser(
         prog="cvmpair-agent",
         description="Pair the machines of a cluster while they boot.",
         epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     top.add_argument(
         "--version", action="version", version=f"cvmpair-agent {__version__}"
@@ -102,8 +87,6 @@ def parser() -> argparse.ArgumentParser:
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
             epilog=EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
         )
         for name, text in {
             "pair": "publish the address of this machine, if it is the master, or "
@@ -249,13 +232,13 @@ def _add_address(command: argparse.ArgumentParser) -> None:
 def _words(text: str) -> Sequence[str]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise argparse.ArgumentTypeError("it names no source")
+        raise argparse.ArgumentTypeError("must name a source")
     return words
 
 
 def _absolute(text: str) -> str:
     if not text.startswith("/"):
-        raise argparse.ArgumentTypeError(f"{text!r} does not begin with /")
+        raise argparse.ArgumentTypeError("must be a path that begins with /")
     return text
 
 
@@ -267,8 +250,8 @@ def _fingerprint(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 10**6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000000")
+    if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= 10**6:
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 1000000")
     return int(text)
 
 
@@ -276,6 +259,6 @@ def _time(text: str) -> float:
     found = _TIME.fullmatch(text)
     if found is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: a number of seconds, or with a unit, as in 90s, 15m"
+            "must be a time in seconds, or with a unit, as in 90, 90s, 15m or 2h"
         )
     return float(found[1]) * _UNITS[found[2]]

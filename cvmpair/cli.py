@@ -51,13 +51,16 @@ def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
         ContextCommand(
             options=options,
             service_url=url,
-            create=lambda: _create(url or "", options),
+            create=lambda keep: _create(url or "", options, keep),
         ).run()
         return
-    cluster = _create(url or "", options)
+
+    def show(cluster: KnownCluster) -> None:
+        print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
+
+    cluster = _create(url or "", options, show)
     if cluster.tokens and url is not None and is_in_clear(url):
         print(f"cvmpair: {IN_CLEAR}", file=sys.stderr)
-    print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
 
 
 def _check_fingerprint(options: argparse.Namespace, url: str | None) -> None:
@@ -74,18 +77,20 @@ def _check_fingerprint(options: argparse.Namespace, url: str | None) -> None:
         raise ContextWrong(f"--service-fingerprint {error}.") from None
 
 
-def _create(url: str, options: argparse.Namespace) -> KnownCluster:
+def _create(
+    url: str, options: argparse.Namespace, keep: Callable[[KnownCluster], object]
+) -> KnownCluster:
     from cvmpair.commands.new import create_cluster  # noqa: PLC0415  it imports Twisted
 
     return _wait_for(
         lambda reactor: create_cluster(
             reactor,
             url,
+            keep,
             ca_file=options.ca_file,
             pinned=options.service_fingerprint,
             pin_server=options.pin_server,
             protected=options.protected,
-            keeps_tokens=options.command == "new" or options.output is not None,
         )
     )
 
@@ -153,6 +158,7 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
             run(parser().parse_args(ours), daemon)
     except AgentError as failed:
         print(f"cvmpair: {failed}", file=sys.stderr)
+        _forget_output()
         status = failed.exit_code
     except OSError as failed:
         place = f"{failed.filename}: " if failed.filename else ""

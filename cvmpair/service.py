@@ -6,6 +6,7 @@ This is the only module that names the reactor.
 
 import gc
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, MutableMapping, Sequence
@@ -24,6 +25,7 @@ from twisted.python.threadpool import ThreadPool
 
 from cvmpair import __version__
 from cvmpair.core.book import ClusterBook
+from cvmpair.core.descriptors import Descriptors
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
@@ -58,6 +60,7 @@ from cvmpair.web.page import Page
 from cvmpair.web.request_log import RequestCounts, RequestLog
 from cvmpair.web.root import Root
 from cvmpair.web.site import PairingSite
+from cvmpair.web.unsent import UnsentAnswers
 from cvmpair.web.waiting import Waiting
 
 __all__ = ["Options", "makeService"]
@@ -90,6 +93,7 @@ def makeService(options: Options) -> IService:
         admin_endpoints=_endpoints(clock, "--admin-listen", settings.admin_listen),
         wall=time.time,
         environ=os.environ,
+        open_files=_open_files(),
         log_observer=_log_observer(options, clock),
         certificates=certificates,
     )
@@ -104,6 +108,11 @@ def _log_observer(options: Options, reactor: Any) -> ILogObserver | None:
         fail(f"--log-format {error}", 2)
     except OSError as error:
         fail(f"the log file cannot be opened: {in_one_line(error)}", 1)
+
+
+def _open_files() -> int | None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 Endpoints = Sequence[tuple[str, IStreamServerEndpoint]]
@@ -125,6 +134,7 @@ class PairingDaemon(Service):
     :ivar admin_endpoints: likewise, for :class:`~cvmpair.web.admin.Admin`.
     :ivar wall: the wall clock, in seconds since the epoch.
     :ivar environ: the environment, from which is taken what systemd says in it.
+    :ivar open_files: how many files the process may have open, if that is limited.
     :ivar log_observer: what ``twistd`` is to log with instead of its own.
     :ivar certificates: those of the endpoints.
     """
@@ -137,6 +147,7 @@ class PairingDaemon(Service):
     admin_endpoints: Endpoints = ()
     wall: Callable[[], float]
     environ: MutableMapping[str, str]
+    open_files: int | None = None
     log_observer: ILogObserver | None = None
     certificates: Certificates = field(factory=Certificates)
     _ports: list[IListeningPort] = field(init=False, factory=list)
@@ -153,8 +164,13 @@ class PairingDaemon(Service):
             seconds=reactor.seconds,
             refused=self._metrics.rejected,
         )
+        self._descriptors = Descriptors(self.open_files, self._guard.overloaded)
+        self._unsent = UnsentAnswers(clock=reactor, refused=self._guard.overloaded)
         self._watchers = Watchers(
-            clock=reactor, limit=settings.max_waiters, shares=self._guard.waiters
+            clock=reactor,
+            limit=settings.max_waiters,
+            shares=self._guard.waiters,
+            refused=self._metrics.rejected,
         )
         self._snapshotting = Snapshotting(
             book=self._book,
@@ -201,6 +217,8 @@ class PairingDaemon(Service):
             ),
             reactor=reactor,
             guard=self._guard,
+            descriptors=self._descriptors,
+            unsent=self._unsent,
             lane=Lane(
                 store=store,
                 waiting=waiting,
@@ -231,6 +249,9 @@ class PairingDaemon(Service):
             limits=self.settings.request_limits,
             request_log=RequestLog(lambda call: self.reactor.callLater(0, call)),
             reactor=self.reactor,
+            descriptors=self._descriptors,
+            unsent=self._unsent,
+            privileged=True,
         )
 
     def _changed(self, pin: str) -> None:

@@ -403,6 +403,7 @@ def test_new_as_json_of_the_service_in_the_environment(
     )
     said = json.loads(done.stdout)
     PINS.add(said["pin"])
+    assert said.pop("service_url") == daemon.url
     assert set(said) == {"pin", "creation_time", "expiration_time"}
     answer = daemon.request("GET", f"/api/v1/clusters/{said['pin']}").json
     assert {key: answer[key] for key in said} == said

@@ -60,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair.services.endpoints",
         "cvmpair.services.key_files",
         "cvmpair.snapshots",
+        "cvmpair_agent.arguments",
         "cvmpair_agent.context",
         "cvmpair_agent.errors",
         "cvmpair_agent.files.replacing",
@@ -85,7 +86,11 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair_agent.context",
         "cvmpair_agent.errors",
     },
-    "cvmpair_agent.options": {"cvmpair_agent.userdata.source"},
+    "cvmpair_agent.arguments": set(),
+    "cvmpair_agent.options": {
+        "cvmpair_agent.arguments",
+        "cvmpair_agent.userdata.source",
+    },
     "cvmpair_agent.commands": {
         "cvmpair.client",
         "cvmpair_agent.context",

@@ -47,7 +47,7 @@ CASES: dict[str, list[dict[str, str]]] = {
         {flushes(most): "0+60x40" for most in ("1", "+Inf")} | {flushes("0.5"): "0x40"}
     ],
     "CvmpairFull": [{rejected("clusters"): "0x25 1x10"}],
-    "CvmpairTooManyWaiters": [{f"cvmpair_waiters_refused{JOB}": "0x25 1x10"}],
+    "CvmpairTooManyWaiters": [{rejected("max-waiters"): "0x25 1x10"}],
     "CvmpairGuesses": [{rejected("guesses"): "0x25 5x10"}],
     "CvmpairExpiryLate": [{f"cvmpair_expiry_lag_seconds{JOB}": "0x5 61x30"}],
 }
@@ -61,7 +61,7 @@ QUIET: dict[str, str] = {
     flushes("+Inf"): "0+60x40",
     rejected("clusters"): "7x40",
     rejected("guesses"): "7x40",
-    f"cvmpair_waiters_refused{JOB}": "7x40",
+    rejected("max-waiters"): "7x40",
     f"cvmpair_expiry_lag_seconds{JOB}": "1x40",
 }
 """Nothing that anybody has to know of."""

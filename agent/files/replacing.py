@@ -110,9 +110,11 @@ def _temporary(path: Path) -> Iterator[int]:
     try:
         yield descriptor
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as failed:
         with suppress(OSError):
             Path(name).unlink()
+        if isinstance(failed, OSError) and failed.errno and not failed.filename:
+            failed.filename = str(path)
         raise
     finally:
         os.close(descriptor)

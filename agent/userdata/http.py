@@ -41,7 +41,7 @@ MAX_ANSWER: Final = 1024 * 1024
 """How large an answer may be with its headers, in bytes; clouds allow 256 KiB."""
 
 
-BUSY: Final = frozenset({429, 500, 502, 503, 504})
+BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
 """What a server answers that may know better in a moment, as one does that boots with
 its machines."""
 

@@ -11,13 +11,18 @@ from attrs import frozen
 from cvmpair.checks.verdict import Verdict, fail, ok, warn
 
 OTHER_FILES: Final = 512
-"""Descriptors for the state, and for clients that do not wait."""
+"""
+Descriptors for the state, for clients that do not wait, and for those that are sent
+away (:mod:`cvmpair.core.descriptors`).
+"""
 
 WIDEST: Final = {4: 24, 6: 64}
 """By IP version, the bits that the networks of reverse proxies have at least."""
 
 MIB: Final = 1024 * 1024
 DAEMON: Final = 60 * MIB
+UNSENT: Final = 64 * MIB
+"""For answers that clients do not read."""
 PER_WAITER: Final = 2_700
 PER_CLUSTER: Final = 320
 """In bytes, as measured by ``make bench``; a cluster of two keys."""
@@ -64,7 +69,7 @@ def check_limits(
             f"sysctl -w net.core.somaxconn={backlog}",
         )
     if facts.memory is not None:
-        need = DAEMON + waiters * PER_WAITER
+        need = DAEMON + UNSENT + waiters * PER_WAITER
         need += clusters * PER_CLUSTER + tombstones * PER_TOMBSTONE
         text = f"{facts.memory // MIB} MiB available, {need // MIB} MiB may be needed"
         if facts.memory < need:

@@ -4,7 +4,8 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,16 +36,22 @@ ANY_PIN: Final = "0" * 12
 @frozen(kw_only=True)
 class ContextCommand:
     """
-    One run of the command.
+        One run of the command.
 
-    :ivar service_url: as it is put into the context, if it is known.
-    :ivar create: asks the service for a cluster, with ``--new``; without ``--output``
-        for none that has tokens.
+    <<<<<<< HEAD
+        :ivar service_url: as it is put into the context, if it is known.
+        :ivar create: asks the service for a cluster, with ``--new``, and is given what
+            keeps it; if that fails, there is no such cluster afterwards.
+    =======
+        :ivar service_url: as the command line or the environment names it, if they do.
+        :ivar create: asks the service for a cluster, with ``--new``; without ``--output``
+            for none that has tokens.
+    >>>>>>> newcomer2
     """
 
     options: Namespace = field(repr=False)
     service_url: str | None
-    create: Callable[[], KnownCluster]
+    create: Callable[[Callable[[KnownCluster], None]], KnownCluster]
 
     def run(self) -> None:
         """
@@ -59,19 +66,20 @@ class ContextCommand:
         cluster = self._expected() if options.new else self._given()
         base = b"" if options.base is None else _read(options.base)
         places = self._places()
-        keep = self._keep()
         renderings = self._renderings(base, cluster)
         steps = [self._next_step(place) for place in places]
         if options.new:
-            cluster = self.create()
-            self._write_tokens(cluster, keep)
+            with self._kept() as file:
+                cluster = self.create(
+                    lambda new: self._write(
+                        places, self._renderings(base, new), new, file
+                    )
+                )
             renderings = self._renderings(base, cluster)
-        for rendering, place in zip(renderings, places, strict=True):
-            if place is not None:
-                output.write(place, rendering.body)
-            elif isinstance(rendering.body, bytes):
-                sys.stdout.buffer.write(rendering.body)
-                sys.stdout.buffer.flush()
+            if cluster.tokens:
+                print(f"cvmpair: all tokens are in {file}: keep it", file=sys.stderr)
+        else:
+            self._write(places, renderings)
         for line in (*self._remarks(renderings), *filter(None, steps)):
             print(line, file=sys.stderr)
 
@@ -81,8 +89,12 @@ class ContextCommand:
             cluster = KnownCluster.from_json(_read(options.cluster_file))
         else:
             cluster = KnownCluster(pin=_read_pin(options.pin, options.pin_file))
+        # The environment may name another service, which is to be shown no token.
+        named = None if options.service_url is None else self.service_url
         return evolve(
-            cluster, fingerprint=options.service_fingerprint or cluster.fingerprint
+            cluster,
+            service_url=named or cluster.service_url or self.service_url,
+            fingerprint=options.service_fingerprint or cluster.fingerprint,
         )
 
     def _expected(self) -> KnownCluster:
@@ -90,34 +102,54 @@ class ContextCommand:
         scopes = SCOPE.values() if options.protected else ()
         return KnownCluster(
             pin=ANY_PIN,
+            service_url=self.service_url,
             tokens=dict.fromkeys(scopes, ANY_TOKEN),
             fingerprint=ANY_FINGERPRINT
             if options.pin_server
             else options.service_fingerprint,
         )
 
-    def _keep(self) -> Path | None:
+    @contextmanager
+    def _kept(self) -> Iterator[Path | None]:
         """
-        Return where to keep the tokens of a new cluster, which are to be had only once.
+        Yield a file for the tokens of a new cluster, which are to be had only once.
         """
         name = self.options.output
-        if not self.options.new or name is None:
-            return None
-        place = Path(f"{name}-cluster.json")
-        output.check(place, is_directory=False)
-        if place.exists():
+        if name is None:
+            yield None
+            return
+        file = Path(f"{name}-cluster.json")
+        output.check(file, is_directory=False)
+        if file.exists():
             raise ContextWrong(
-                f"{place} holds the tokens of another cluster: move it away, or name "
+                f"{file} holds the tokens of another cluster: move it away, or name "
                 "another --output."
             )
-        return place
+        with output.claimed(file):
+            yield file
 
-    def _write_tokens(self, cluster: KnownCluster, keep: Path | None) -> None:
-        if not cluster.tokens:
-            return
-        assert keep is not None, "nothing is created whose tokens have no place"
-        output.write(keep, f"{cluster.to_json()}\n".encode())
-        print(f"cvmpair: all tokens are in {keep}: keep it", file=sys.stderr)
+    def _write(
+        self,
+        places: list[Path | None],
+        renderings: list[Rendering],
+        new: KnownCluster | None = None,
+        file: Path | None = None,
+    ) -> None:
+        """
+        Write the contexts, and the tokens of a new cluster, or nothing.
+        """
+        bodies: dict[Path, bytes | Mapping[str, bytes]] = {}
+        if new is not None and new.tokens:
+            if file is None:
+                raise ContextWrong(NO_PLACE)
+            bodies[file] = f"{new.to_json()}\n".encode()
+        for rendering, place in zip(renderings, places, strict=True):
+            if place is not None:
+                bodies[place] = rendering.body
+            elif isinstance(rendering.body, bytes):
+                sys.stdout.buffer.write(rendering.body)
+                sys.stdout.buffer.flush()
+        output.write(bodies)
 
     def _check_words(self) -> None:
         options = self.options
@@ -163,7 +195,7 @@ class ContextCommand:
         assignment = Assignment(
             pin=cluster.pin,
             role=role,
-            service_url=self.service_url,
+            service_url=cluster.service_url,
             token=cluster.token_for(role),
             fingerprint=cluster.fingerprint,
         )

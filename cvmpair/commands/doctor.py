@@ -13,6 +13,7 @@ from attrs import asdict
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.keys import check_keys
 from cvmpair.checks.limits import check_limits, check_proxies
+from cvmpair.checks.listening import check_listening
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
@@ -86,6 +87,7 @@ def _verdicts(
     # Only here, because Twisted and TLS take time to import.
     from cvmpair.facts.configuration import settings_of  # noqa: PLC0415
     from cvmpair.facts.host import is_synchronised, limit_facts  # noqa: PLC0415
+    from cvmpair.facts.listening import listening  # noqa: PLC0415
     from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
     from cvmpair.facts.state import state_facts  # noqa: PLC0415
     from cvmpair.services.endpoints import BACKLOG  # noqa: PLC0415
@@ -115,6 +117,7 @@ def _verdicts(
         state = state_facts(settings.state_dir)
         mark = state.mark
         yield from check_state(state)
+        yield from check_listening(list(listening(settings, state)))
         yield from check_limits(
             limit_facts(state.holder),
             waiters=settings.max_waiters,

@@ -2,6 +2,7 @@
 ``cvmpair new``: have the service create a cluster.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -11,29 +12,30 @@ from attrs import evolve
 from cvmpair.client.api import NewCluster, PairingClient
 from cvmpair.client.errors import ClientError, NoAnswer, Refused, RetryLater, Untrusted
 from cvmpair.client.transport import http_client
-from cvmpair.commands.cluster import NO_PLACE, KnownCluster
+from cvmpair.commands.cluster import KnownCluster
+from cvmpair.core.errors import PairingError
 from cvmpair_agent.errors import AgentError, ContextWrong, NotAllowed, Unreachable
 
 
 async def create_cluster(
     reactor: Any,
     url: str,
+    keep: Callable[[KnownCluster], object],
     *,
     ca_file: str | None = None,
     pinned: str | None = None,
     pin_server: bool = False,
     protected: bool = False,
-    keeps_tokens: bool = True,
 ) -> KnownCluster:
     """
     Return a new cluster.
 
     :param url: the base URL of the service.
+    :param keep: writes down what the service tells only now. If it raises an
+        :exc:`OSError` or :exc:`AgentError`, the cluster is deleted again.
     :param pinned: the fingerprint of the only server to ask.
     :param pin_server: whether to tell the fingerprint of the server that was asked.
     :param protected: whether the PIN alone shall allow nothing.
-    :param keeps_tokens: whether there is a place for its tokens; without one, a cluster
-        that the service has protected unasked is deleted again.
     :raises AgentError: if there is none, with the exit code for it.
     """
     servers: list[str] = []
@@ -47,30 +49,43 @@ async def create_cluster(
         cluster = await client.create_cluster(protected=protected)
     except ClientError as failed:
         raise _in_words(url, failed) from None
-    if cluster.tokens and not keeps_tokens:
-        await _delete(client, cluster)
-        raise ContextWrong(NO_PLACE)
     times = {
         "creation_time": cluster.creation_time,
         "expiration_time": cluster.expiration_time,
     }
-    return KnownCluster(
+    known = KnownCluster(
         pin=cluster.pin,
+        service_url=url,
         tokens=cluster.tokens,
         # There is one connection, and what it showed last is the server itself.
         fingerprint=servers[-1] if servers else pinned,
         times={name: time for name, time in times.items() if time},
     )
-
-
-async def _delete(client: PairingClient, cluster: NewCluster) -> None:
     try:
-        await evolve(client, token=cluster.tokens["admin"]).delete_cluster(cluster.pin)
-    except (ClientError, KeyError):
-        raise ContextWrong(
-            f"{NO_PLACE} The service has created a cluster, which could not be deleted "
-            "again: nobody can use it, and it stays there until it expires."
-        ) from None
+        keep(known)
+    except OSError as failed:
+        place = f"{failed.filename}: " if failed.filename else ""
+        error = AgentError(f"{place}{failed.strerror}.")
+    except AgentError as failed:
+        error = failed
+    else:
+        return known
+    raise type(error)(f"{error} {await _deleted(client, cluster)}")
+
+
+async def _deleted(client: PairingClient, cluster: NewCluster) -> str:
+    """
+    Delete a cluster that nobody will know, and say what became of it.
+    """
+    administrator = evolve(client, token=cluster.tokens.get("admin"))
+    try:
+        await administrator.delete_cluster(cluster.pin)
+    except (ClientError, PairingError):
+        return (
+            "The service has created a cluster, which could not be deleted again: "
+            "nobody can use it, and it stays there until it expires."
+        )
+    return "The cluster that the service has created is deleted again."
 
 
 def _in_words(url: str, failed: ClientError) -> AgentError:

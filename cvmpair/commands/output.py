@@ -2,11 +2,12 @@
 Files that hold a PIN: for their owner only, and never half written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cvmpair_agent.errors import ContextWrong
-from cvmpair_agent.files.replacing import create_file
+from cvmpair_agent.files.replacing import new_file
 
 
 def check(path: Path, *, is_directory: bool) -> None:
@@ -22,20 +23,50 @@ def check(path: Path, *, is_directory: bool) -> None:
         raise ContextWrong(f"{path.parent} is no directory.")
 
 
-def write(path: Path, body: bytes | Mapping[str, bytes]) -> None:
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
     """
-    Write a file, or the files of a directory.
+    Have an empty file there, where something is to be written: it goes at the end if
+    that failed, or was not needed.
+
+    :raises OSError: if there cannot be one, or is one already.
+    """
+    path.touch(0o600, exist_ok=False)
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if not path.stat().st_size:
+        path.unlink()
+
+
+def write(bodies: Mapping[Path, bytes | Mapping[str, bytes]]) -> None:
+    """
+    Write files, or the files of directories: all of them, or none.
 
     What is no regular file, such as a terminal, is written to; a file is replaced.
 
-    :raises OSError: if that fails; the old file is there then.
+    :raises OSError: if that fails; the old files are there then.
     """
-    if isinstance(body, bytes):
-        if path.exists() and not path.is_file():
-            path.write_bytes(body)
-        else:
-            create_file(path.resolve(), body)
-        return
-    path.mkdir(mode=0o700, exist_ok=True)
-    for name, content in body.items():
-        write(path / name, content)
+    with ExitStack() as written:
+        for path, content in _files(bodies):
+            if path.exists() and not path.is_file():
+                path.write_bytes(content)
+                continue
+            file = written.enter_context(new_file(path.resolve()))
+            file.write(content)
+            # Each takes its place at the end, when all have found room.
+            file.flush()
+
+
+def _files(
+    bodies: Mapping[Path, bytes | Mapping[str, bytes]],
+) -> Iterator[tuple[Path, bytes]]:
+    for path, body in bodies.items():
+        if isinstance(body, bytes):
+            yield path, body
+            continue
+        path.mkdir(mode=0o700, exist_ok=True)
+        for name, content in body.items():
+            yield path / name, content

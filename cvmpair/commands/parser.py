@@ -2,15 +2,14 @@
 The words of the command ``cvmpair``.
 """
 
-import argparse
-import re
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from cvmpair import __version__
 from cvmpair.commands.context import ROLES
 from cvmpair.commands.doctor import add_doctor
 from cvmpair.commands.snapshot import add_snapshot
 from cvmpair.contexts.formats import FORMATS
+from cvmpair_agent.arguments import Parser
 
 SERVICE_URL: Final = "CVMPAIR_SERVICE_URL"
 """The variable that names the service where no option does."""
@@ -30,28 +29,6 @@ The PIN is a secret: whoever has it can take part in the cluster, unless that is
 protected; then the tokens are the secrets. Programs on the machine, and its cloud, can
 read what is given to it.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """
-    Says what is wrong in one line, and quotes no value: it may be a PIN.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **options,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        unknown = re.findall(r"(?<!\S)--[a-z-]+", message)
-        if message.startswith("unrecognized arguments"):
-            message = f"unexpected words {' '.join(unknown)}".rstrip()
-        message = re.sub(
-            r""":? (['"]).*?\1(?= \(choose from|$)""", "", message, flags=re.DOTALL
-        )
-        self.exit(2, f"cvmpair: {message}; see {self.prog} --help\n")
 
 
 def parser() -> Parser:
@@ -137,8 +114,8 @@ def _add_context(command: Parser) -> None:
     pins.add_argument(
         "--cluster-file",
         metavar="FILE",
-        help="read the PIN, the tokens and the fingerprint from a file with what "
-        "`cvmpair new --json` has printed; - is standard input",
+        help="read the PIN, the tokens, the service URL and the fingerprint from a "
+        "file with what `cvmpair new --json` has printed; - is standard input",
     )
     pins.add_argument(
         "--new", action="store_true", help="create a cluster, and take its PIN"

@@ -3,6 +3,7 @@ Who may do something with a cluster: anybody who knows its PIN, or, if it is
 protected, whoever has a token.
 """
 
+from math import inf
 from typing import Final
 
 from attrs import field, frozen
@@ -11,6 +12,22 @@ from cvmpair.core.errors import TokenInsufficient, TokenMalformed, TokenNeeded
 from cvmpair.core.model import Scope
 from cvmpair.core.packing import Packed, is_protected, unpack_tokens
 from cvmpair.core.tokens import includes, verify
+
+
+@frozen(kw_only=True)
+class Grant:
+    """
+    By what a request may pass.
+
+    :ivar token: the id of its token; ``None`` if it needs none.
+    :ivar seconds: how long the token is still valid, unless it is revoked.
+    """
+
+    token: str | None = None
+    seconds: float = inf
+
+
+WITHOUT_NEED: Final = Grant()
 
 
 @frozen(kw_only=True)
@@ -27,9 +44,9 @@ class Access:
     token: str | None = field(default=None, repr=False)
     malformed: bool = False
 
-    def check(self, packed: Packed | None, now: float) -> None:
+    def check(self, packed: Packed | None, now: float) -> Grant:
         """
-        Let a request pass to a cluster in that state, or not.
+        Let a request pass to a cluster in that state, or not, and return by what.
 
         :param packed: ``None`` if there is no such cluster: whoever asks is told.
 
@@ -38,7 +55,7 @@ class Access:
         :raises TokenInsufficient: if it does not allow this.
         """
         if packed is None or not is_protected(packed):
-            return
+            return WITHOUT_NEED
         if self.malformed:
             raise TokenMalformed
         if self.token is None:
@@ -48,6 +65,8 @@ class Access:
             raise TokenNeeded(shown=True)
         if not includes(token.scope, self.scope):
             raise TokenInsufficient(self.scope)
+        left = inf if token.expires is None else token.expires - now
+        return Grant(token=token.id, seconds=left)
 
 
 WITHOUT_TOKEN: Final = Access(scope="admin")

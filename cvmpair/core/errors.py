@@ -290,6 +290,36 @@ class TooManyRequests(PairingError):
         self.retry_after = retry_after
 
 
+class Overloaded(PairingError):
+    """
+    All clients together take more than the service has.
+    """
+
+    retry_after = 5.0
+    """The seconds after which asking again makes sense."""
+
+    def __init__(self, limit: str) -> None:
+        """
+        :param limit: the name of the limit.
+        """
+        super().__init__(SERVICE_LIMITS[limit])
+        self.limit = limit
+
+
+SERVICE_LIMITS: Final[Mapping[str, str]] = {
+    "descriptors": (
+        "This service has as many connections as it may have files open. Try again in "
+        "a moment; its operator can raise that limit (LimitNOFILE= of a systemd unit, "
+        "or ulimit -n)."
+    ),
+    "unsent": (
+        "Too many answers of this service wait for clients that do not read them. Try "
+        "again in a moment."
+    ),
+}
+"""Why, by the name of the limit."""
+
+
 CLIENT_LIMITS: Final[Mapping[str, str]] = {
     "guesses": (
         "Your address has asked for too many different PINs that never were, so for up "

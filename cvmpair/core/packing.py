@@ -33,7 +33,6 @@ is ``["reason",ended,version]``.
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _decode: Final = json.JSONDecoder().decode
 _decode_at: Final = json.JSONDecoder().raw_decode
-_key_begins: Final = re.compile(r',\["[A-Za-z0-9_-]').findall
 _key_names: Final = re.compile(r',\["([A-Za-z0-9_-]+)"').findall
 
 
@@ -125,9 +124,10 @@ def version_of(packed: Packed) -> int:
 
 def count_keys(packed: Packed) -> int:
     """
-    Return how many keys a packed cluster has.
+    Return how many keys a packed cluster has, or several one after the other.
     """
-    return len(_key_begins(packed))
+    # A value may end like that, and then a comma follows.
+    return packed.count(',["') - packed.count(',[",')
 
 
 def key_names(packed: Packed) -> list[str]:
@@ -160,6 +160,13 @@ def find_key(packed: Packed, name: str) -> Key | None:
         return None
     (_, value, version), _ = _decode_at(packed, place + 1)
     return Key(name=name, value=value, version=version)
+
+
+def has_token(packed: Packed, id_: str) -> bool:
+    """
+    Say whether a packed cluster is protected and has the token of that id.
+    """
+    return is_protected(packed) and f'"{id_}":[' in packed[packed.rindex(",{") :]
 
 
 def unpack_tokens(packed: Packed) -> tuple[Token, ...]:

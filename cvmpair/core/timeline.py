@@ -62,6 +62,7 @@ class Timeline:
         self._wall = wall
         self._offset = wall() - monotonic()
         self._skew = 0.0
+        self._marked = 0.0
 
     def resume(self, mark: ClockMark) -> None:
         """
@@ -85,7 +86,16 @@ class Timeline:
         """
         Return both clocks' present readings.
         """
-        return ClockMark(book=self.now(), wall=self._wall())
+        mark = ClockMark(book=self.now(), wall=self._wall())
+        self._marked = mark.wall - mark.book
+        return mark
+
+    def is_mark_off(self) -> bool:
+        """
+        Say whether a restart would misjudge the clocks by the last mark: the wall clock
+        may have been set after it, or before it and back again.
+        """
+        return abs(self._wall() - self.now() - self._marked) >= STEP
 
     def observe(self) -> bool:
         """

@@ -16,12 +16,15 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from cvmpair.core.clients import Client
 from cvmpair.core.errors import Stopping, TooManyWaiters
-from cvmpair.core.packing import Packed, find_key, is_tombstone, version_of
+from cvmpair.core.packing import Packed, find_key, has_token, is_tombstone, version_of
 from cvmpair.core.quota import Tally
 from cvmpair.core.wheel import Wheel
 
 SLICE: Final = 200
 """How many are told in one turn of the reactor, so that others get theirs."""
+
+ALL_WAITERS: Final = "max-waiters"
+"""The name of the limit of all who wait; that of one client's is ``waiters``."""
 
 RETRY_AFTER: Final = 30.0
 """The seconds after which it makes sense to ask again where too many wait."""
@@ -35,20 +38,24 @@ class Question:
     :ivar name: of a key, or ``None`` to ask for the cluster with all its keys.
     :ivar known: the versions that are no news; ``None`` if none is, so that only the
         end of what is there can be.
+    :ivar token: the id of the token that it takes, if it takes one.
     """
 
     pin: str
     name: str | None = None
     known: frozenset[int] | None = frozenset()
+    token: str | None = None
 
     def is_news(self, packed: Packed | None) -> bool:
         """
         Say whether a state of the cluster ends the waiting: it has another version
-        of what was asked for, or the cluster is gone.
+        of what was asked for, or the cluster is gone, or the token is.
 
         That there is no such key is news to those who knew a version of it.
         """
         if packed is None or is_tombstone(packed):
+            return True
+        if self.token is not None and not has_token(packed, self.token):
             return True
         if self.name is None:
             version = version_of(packed)
@@ -114,13 +121,14 @@ class Watchers:
     All who wait.
 
     :ivar limit: how many may wait at the same time.
-    :ivar refused: how many were refused because of it.
+    :ivar refused: is called with the name of the limit for each that is refused.
     :ivar shares: how many of them each client may be.
     """
 
     clock: IReactorTime
     limit: int
     shares: Tally = field(factory=lambda: Tally(name="waiters", limit=0))
+    refused: Callable[[str], None] = lambda _: None
     _groups: dict[str, dict[Question, _Group]] = field(init=False, factory=dict)
     _wheel: Wheel[Place] = field(init=False)
     _woken: deque[tuple[Iterator[Place], _Group, Call]] = field(
@@ -129,7 +137,6 @@ class Watchers:
     _turn: IDelayedCall | None = field(init=False, default=None)
     _count: int = field(init=False, default=0)
     _stopped: bool = field(init=False, default=False)
-    refused: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self._wheel = Wheel(clock=self.clock, due=self._time_out)
@@ -159,7 +166,7 @@ class Watchers:
         if self._stopped:
             raise Stopping
         if self._count >= self.limit:
-            self.refused += 1
+            self.refused(ALL_WAITERS)
             raise TooManyWaiters(self.limit, RETRY_AFTER)
         self.shares.enter(client)
         groups = self._groups.setdefault(question.pin, {})

@@ -58,12 +58,12 @@ class Timekeeping:
 
     def _look(self) -> None:
         self._due = self.clock.callLater(LOOK_EVERY, self._look)
-        stepped = self.timeline.observe()
-        if stepped:
+        if self.timeline.observe():
             self._log.warn(
                 "clock stepped (the wall clock was set; no deadline has moved)"
             )
         now = self.clock.seconds()
-        if stepped or (now - self._last_mark >= MARK_EVERY and self.needed()):
+        due = now - self._last_mark >= MARK_EVERY and self.needed()
+        if due or self.timeline.is_mark_off():
             self._last_mark = now
             self.want_mark()

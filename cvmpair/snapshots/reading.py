@@ -119,6 +119,9 @@ class StateReader:
             self._refuse("its text is broken" if code is None else str(error))
         except (TypeError, ValueError):
             self._refuse("it holds something of the wrong type")
+        except MemoryError:
+            # A length that is wrong, or there is no memory: it cannot be used as it is.
+            self._refuse("it asks for more memory than there is")
 
     def _refuse(self, reason: str) -> NoReturn:
         raise StateDamaged(self.path, reason) from None

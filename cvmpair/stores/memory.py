@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from attrs import define
 
-from cvmpair.core.access import WITHOUT_TOKEN, Access
+from cvmpair.core.access import WITHOUT_TOKEN, Access, Grant
 from cvmpair.core.book import ClusterBook
 from cvmpair.core.errors import (
     ClusterGone,
@@ -56,8 +56,8 @@ class MemoryStore:
     def packed(self, pin: str) -> Packed | None:
         return self.book.packed(pin)
 
-    def check_access(self, packed: Packed | None, access: Access) -> None:
-        access.check(packed, self.timeline.now())
+    def check_access(self, packed: Packed | None, access: Access) -> Grant:
+        return access.check(packed, self.timeline.now())
 
     async def read(self, pin: str, access: Access = WITHOUT_TOKEN) -> Packed | None:
         return await self._answer(pin, access, lambda: self.book.packed(pin))

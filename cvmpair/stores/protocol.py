@@ -5,7 +5,7 @@ What the web sees of the state, wherever that is kept.
 from collections.abc import Callable
 from typing import Protocol
 
-from cvmpair.core.access import WITHOUT_TOKEN, Access
+from cvmpair.core.access import WITHOUT_TOKEN, Access, Grant
 from cvmpair.core.errors import PairingError, StoreUnavailable
 from cvmpair.core.model import ANY_STATE, Cluster, Condition, Key, Scope, Token
 from cvmpair.core.packing import Packed
@@ -51,9 +51,9 @@ class ClusterStore(Protocol):
         there is neither.
         """
 
-    def check_access(self, packed: Packed | None, access: Access) -> None:
+    def check_access(self, packed: Packed | None, access: Access) -> Grant:
         """
-        Let a request pass now to a cluster as it is, or not.
+        Let a request pass now to a cluster as it is, or not, and return by what.
 
         :raises: the errors of :meth:`cvmpair.core.access.Access.check`.
         """

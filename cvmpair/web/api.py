@@ -109,6 +109,8 @@ class PairingAPI:
     @answers(app, KEYS, "GET")
     async def get_keys(self, request: PairingRequest, pin: str) -> Response:
         accepted(request, JSON)
+        # Of all answers only this one can be large.
+        request.check_room(len(self.store.packed(pin) or ""))
         return await self._read_cluster(request, pin, render_keys)
 
     @answers(app, KEYS, "POST")

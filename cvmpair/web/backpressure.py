@@ -10,7 +10,6 @@ whole of a long wait that the client has gone.
 
 from typing import Any, Final
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.python.failure import Failure
@@ -23,12 +22,6 @@ The bytes that are read at once, and those that may be unsent while more are mad
 Twisted's own number is 64 KiB, which for thousands of clients is a lot of memory.
 """
 
-LOOK: Final = 3.0
-"""
-The seconds between two looks at a client whose answers have to wait for it. It is cut
-if nothing has gone out between them, so 6 after it has stopped to read.
-"""
-
 
 class BackpressuredChannel(HTTPChannel):
     """
@@ -37,10 +30,9 @@ class BackpressuredChannel(HTTPChannel):
     """
 
     transport: Any
+    factory: Any
     # A flag of LineReceiver: what has come already stays where it is.
     paused = False
-    _unsent = -1
-    _look: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         socket = self.transport
@@ -54,8 +46,8 @@ class BackpressuredChannel(HTTPChannel):
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._look_no_more()
         super().connectionLost(reason)
+        self.factory.unsent.forget(self)
 
     @property
     def waits(self) -> bool:
@@ -72,34 +64,50 @@ class BackpressuredChannel(HTTPChannel):
                 return
         super().rawDataReceived(data)
 
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.paused:
+            # TLS has it pause at the beginning of a long answer.
+            self.factory.unsent.watch(self)
+
     def pauseProducing(self) -> None:
         super().pauseProducing()
         # Twisted leaves this out while a request is being handled, which is when nearly
         # all answers are written, and would read on for ever.
         self._networkProducer.pauseProducing()
         self.paused = True
-        if self._look is None:
-            self._look = self.callLater(LOOK, self._look_whether_it_reads)
+        self.factory.unsent.watch(self)
 
     def resumeProducing(self) -> None:
         self.paused = False
-        self._look_no_more()
+        self.factory.unsent.forget(self)
         super().resumeProducing()
         if self._buffer:
             # Requests that had come already.
             self.dataReceived(b"")
 
-    def _look_whether_it_reads(self) -> None:
-        unsent = len(self.transport.dataBuffer) - self.transport.offset
-        if unsent == self._unsent:
-            self._look = None
-            self.transport.abortConnection()
-        else:
-            self._unsent = unsent
-            self._look = self.callLater(LOOK, self._look_whether_it_reads)
+    def loseConnection(self) -> None:
+        # What is unsent goes first, and over TLS the client has to agree.
+        self.factory.unsent.watch(self)
+        super().loseConnection()
 
-    def _look_no_more(self) -> None:
-        self._unsent = -1
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
+    def unsent(self) -> int:
+        """
+        Return how many bytes of answers the kernel has not taken yet.
+        """
+        # Of what is no socket, nothing is known to be unsent.
+        buffered = len(getattr(self.transport, "dataBuffer", b""))
+        new: int = getattr(self.transport, "_tempDataLen", 0)
+        sent: int = getattr(self.transport, "offset", 0)
+        return buffered + new - sent
+
+    def cut(self) -> None:
+        """
+        End the connection, whatever is unsent.
+        """
+        secured = isinstance(self.transport, BufferingTLSTransport)
+        if secured and not self.unsent():
+            # The client has not agreed, but what the kernel has may be on its way.
+            self.transport.transport.loseConnection()
+        else:
+            self.transport.abortConnection()

@@ -15,7 +15,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 
-from cvmpair.core.errors import PairingError, TooManyRequests
+from cvmpair.core.descriptors import LIMIT
+from cvmpair.core.errors import Overloaded, PairingError, TooManyRequests
 from cvmpair.web.backpressure import BackpressuredChannel
 from cvmpair.web.errors import (
     BadRequest,
@@ -66,6 +67,7 @@ class PairingChannel(BackpressuredChannel):
     _refused = False
     _unwanted = 0
     _peer: Peer | None = None
+    _admitted = False
     _entered = False
 
     @property
@@ -93,6 +95,7 @@ class PairingChannel(BackpressuredChannel):
         self._part = self._timed_part = _Part.NONE
         self._cancel()
         super().connectionLost(reason)
+        self.factory.descriptors.leave(admitted=self._admitted)
         if self._entered:
             self.factory.guard.connections.leave(self.peer.client)
         # Last, so that the request that ends with it is in the log by then.
@@ -193,6 +196,15 @@ class PairingChannel(BackpressuredChannel):
         self.refuse(BadRequest("The request is not well-formed HTTP/1.1."))
 
     def _enter(self) -> None:
+        descriptors = self.factory.descriptors
+        self._admitted = descriptors.enter(privileged=self.factory.privileged)
+        if not self._admitted:
+            if descriptors.are_exhausted:
+                self._refused = True
+                self.loseConnection()
+            else:
+                self.refuse(Overloaded(LIMIT))
+            return
         connections = self.factory.guard.connections
         # A proxy has those of all its clients.
         if connections.limit and not self.peer.trusted:

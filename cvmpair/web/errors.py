@@ -53,7 +53,8 @@ class NoSuchResource(RequestError):
     def __init__(self) -> None:
         super().__init__(
             "There is no such resource. The API is under /api/v1/clusters, "
-            "without a slash at the end."
+            "without a slash at the end; --admin-listen has /livez, /readyz and "
+            "/metrics."
         )
 
 

@@ -26,6 +26,7 @@ def add_gauges(
     """
     show = metrics.gauge
     show("clusters", "Clusters that there are.", lambda: len(book))
+    show("keys", "Keys that they have.", lambda: book.keys)
     show(
         "tombstones",
         "Clusters that have ended and are remembered.",
@@ -33,12 +34,7 @@ def add_gauges(
     )
     show("waiters", "Requests that wait.", lambda: len(watchers))
     show(
-        "waiters_refused",
-        "Requests since the start that could not wait for --max-waiters.",
-        lambda: watchers.refused,
-    )
-    show(
-        "limited_clients",
+        "tracked_clients",
         "Clients that guessed or created in the last minute, as far as counted.",
         guard.size,
     )

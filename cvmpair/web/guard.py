@@ -149,6 +149,12 @@ class Guard:
         self.creations.check(client, serial, now)
         self.creations.count(client, serial, now)
 
+    def overloaded(self, limit: str) -> None:
+        """
+        Take notice that something was refused for a limit of the whole service.
+        """
+        self._refuse(limit, "any")
+
     def _refuse(self, limit: str, client: Client) -> None:
         self.refused(limit)
         what, serial, now = f"{limit} {client}", next(self._serial), self.seconds()

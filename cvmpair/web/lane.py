@@ -102,7 +102,7 @@ class LaneChannel(PairingChannel):
             # client that closes his side right after a request still has the answer.
             self.site.lane.outbox.write(self.transport, data)
         else:
-            self.transport.write(data)
+            super().write(data)
 
     def dataReceived(self, data: bytes) -> None:
         if not (

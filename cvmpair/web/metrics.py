@@ -20,7 +20,8 @@ from prometheus_client import (
 )
 
 from cvmpair import __version__
-from cvmpair.core.errors import CLIENT_LIMITS
+from cvmpair.core.errors import CLIENT_LIMITS, SERVICE_LIMITS
+from cvmpair.core.watchers import ALL_WAITERS
 from cvmpair.web.api import CLUSTERS, KEYS, TOKENS
 from cvmpair.web.request_log import Kind
 
@@ -35,7 +36,7 @@ _FULL: Final = {CLUSTERS: "clusters", KEYS: "keys", TOKENS: "tokens"}
 def limit_of(route: str, status: object) -> str | None:
     """
     Name the limit for which a request was refused, if its status tells; of those that
-    hold for each client, :meth:`Metrics.rejected` is told.
+    hold for each client or for all, :meth:`Metrics.rejected` is told.
     """
     if status == 507:  # noqa: PLR2004
         return _FULL.get(route)
@@ -72,7 +73,8 @@ class Metrics:
             ["limit"],
             registry=registry,
         )
-        for limit in (*CLIENT_LIMITS, *_LIMITS.values(), *_FULL.values()):
+        full = (*_FULL.values(), ALL_WAITERS)
+        for limit in (*CLIENT_LIMITS, *SERVICE_LIMITS, *_LIMITS.values(), *full):
             # From the beginning: what has no 0 before its 1 has not increased.
             self._rejected.labels(limit)
         self._flush_seconds = Histogram(
@@ -116,7 +118,8 @@ class Metrics:
 
     def rejected(self, limit: str) -> None:
         """
-        Take notice that a client was refused something for one of its limits.
+        Take notice that a client was refused something for one of its limits, or for
+        one of the service's.
         """
         self._rejected.labels(limit).inc()
 

@@ -31,6 +31,7 @@ EVERYWHERE: Final[Problems] = (
     domain.TooManyRequests,
     http.HeadersTooLarge,
     http.InternalError,
+    domain.Overloaded,
 )
 """What can be wrong with any request."""
 

@@ -215,6 +215,15 @@ PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
         "Ask again after the seconds in the header ``Retry-After``, or now and without "
         "``Prefer: wait``. The operator can raise ``--max-waiters``.",
     ),
+    domain.Overloaded: ProblemType(
+        503,
+        "overloaded",
+        "Too much for the service",
+        "The member ``limit`` names what there is not enough of: ``descriptors`` "
+        "for all connections, or room for answers that are ``unsent`` because clients "
+        "do not read them. Try again after the seconds in the header ``Retry-After``; "
+        "the operator can raise the limit of open files, ``LimitNOFILE=`` of a unit.",
+    ),
     domain.Stopping: ProblemType(
         503,
         "stopping",
@@ -250,12 +259,14 @@ _LIMITED: Final = (
     domain.TooManyClusters,
     domain.TooManyWaiters,
     domain.TooManyRequests,
+    domain.Overloaded,
 )
 TEMPORARY: Final = (
     domain.StoreUnavailable,
     domain.TooManyClusters,
     domain.TooManyWaiters,
     domain.TooManyRequests,
+    domain.Overloaded,
     domain.Stopping,
 )
 

@@ -15,12 +15,14 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, version
 
 from cvmpair.core.clients import Client
-from cvmpair.core.errors import ClusterNotFound
+from cvmpair.core.errors import ClusterNotFound, Overloaded
+from cvmpair.web.backpressure import BUFFER_SIZE
 from cvmpair.web.errors import BadRequest, InternalError, NoSuchResource
 from cvmpair.web.guard import Guard
 from cvmpair.web.message import message
 from cvmpair.web.negotiation import accept_header
 from cvmpair.web.problems import log_defect, problem
+from cvmpair.web.unsent import LIMIT, UnsentAnswers
 
 # Case matters in a method (RFC 9110, section 9.1); Werkzeug would not care.
 _METHOD: Final = re.compile(rb"[A-Z]{1,20}")
@@ -135,6 +137,9 @@ class PairingRequest(Request):
         """
         if isinstance(error, ClusterNotFound) and self.pin is not None:
             self.guard.count_guess(self.asker, self.pin)
+        if isinstance(error, Overloaded):
+            # What else it has sent already would be refused as well.
+            self.channel.persistent = False
         return problem(error, accept_header(self))
 
     def refuse(self, error: Exception) -> None:
@@ -149,6 +154,9 @@ class PairingRequest(Request):
         """
         if self.gone:
             return
+        # Whatever changes something has a small answer, and is done by now.
+        if self.method == b"GET" and not self._has_room(len(response.body or b"")):
+            response = self.refusal(Overloaded(LIMIT))
         self.code = response.code
         without_body = self.method == b"HEAD"
         data = message(
@@ -162,6 +170,23 @@ class PairingRequest(Request):
         self.sentLength = 0 if without_body else len(response.body or b"")
         self.channel.write(data)
         self.finish()
+
+    def check_room(self, size: int) -> None:
+        """
+        See to it that there is room for an answer, before it is made.
+
+        :param size: about how large it will be, in bytes.
+
+        :raises Overloaded: if there is none, until others have read theirs.
+        """
+        if not self._has_room(size):
+            raise Overloaded(LIMIT)
+
+    def _has_room(self, size: int) -> bool:
+        if size <= BUFFER_SIZE:
+            return True
+        unsent: UnsentAnswers = self.channel.factory.unsent
+        return unsent.has_room(size)
 
     def processingFailed(self, reason: Failure) -> Failure:
         # What goes wrong outside a handler; Twisted would log the text of the error,

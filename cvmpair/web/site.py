@@ -10,6 +10,7 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from cvmpair.core.descriptors import Descriptors
 from cvmpair.core.pseudonym import Pseudonyms, new_pseudonym_key
 from cvmpair.web.channel import PairingChannel
 from cvmpair.web.guard import Guard
@@ -17,6 +18,7 @@ from cvmpair.web.lane import Lane, LaneChannel
 from cvmpair.web.limits import RequestLimits
 from cvmpair.web.request import PairingRequest
 from cvmpair.web.request_log import RequestLog
+from cvmpair.web.unsent import UnsentAnswers
 
 IDLE_TIMEOUT: Final = 60.0
 """The seconds after which a connection without a request is closed."""
@@ -47,10 +49,16 @@ class PairingSite(Site):
         request_log: RequestLog,
         reactor: IReactorTime,
         guard: Guard | None = None,
+        descriptors: Descriptors | None = None,
+        unsent: UnsentAnswers | None = None,
+        privileged: bool = False,
         lane: Lane | None = None,
     ) -> None:
         """
         :param guard: what limits clients, if anything does.
+        :param descriptors: what limits connections, likewise.
+        :param unsent: what limits answers that are not read.
+        :param privileged: whether it answers when other sites can take nobody else.
         :param lane: the fast lane, if there is to be one.
         """
         super().__init__(
@@ -61,6 +69,9 @@ class PairingSite(Site):
         )
         self.limits = limits
         self.guard = guard or Guard(seconds=reactor.seconds)
+        self.descriptors = descriptors or Descriptors()
+        self.unsent = unsent or UnsentAnswers(clock=reactor)
+        self.privileged = privileged
         self._request_log = request_log
         self.lane = lane
         if lane is not None:

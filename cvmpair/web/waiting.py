@@ -3,14 +3,15 @@ GETs that may wait: ``Prefer: wait`` (RFC 7240, section 4.3).
 
 What is there is answered at once. Otherwise the answer to a client that wants to
 wait comes with the first durable state that makes it another one, when the time is
-over, or when the service stops; whatever comes first. ``Preference-Applied`` tells
+over, when the token that it takes is revoked or expires, or when the service stops;
+whatever comes first. ``Preference-Applied`` tells
 that it would have waited. ``Vary`` does not name ``Prefer``: the preference selects
 no representation, and no answer may be cached.
 """
 
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define, evolve, field
 from klein import Response
 from twisted.internet.defer import Deferred
 
@@ -112,7 +113,7 @@ class Waiting:
         question = reading.question
         packed = self.store.packed(question.pin)
         try:
-            self.store.check_access(packed, access)
+            grant = self.store.check_access(packed, access)
         except PairingError:
             # Nobody who may not have the answer is kept waiting for it. The refusal
             # comes from here, once the state that calls for it is durable.
@@ -125,7 +126,12 @@ class Waiting:
         news: Deferred[tuple[Packed | None] | None] = Deferred(
             lambda _: self.watchers.leave(place)
         )
-        place = self.watchers.wait(question, seconds, _Waiter(news), request.asker)
+        place = self.watchers.wait(
+            evolve(question, token=grant.token),
+            min(seconds, grant.seconds),
+            _Waiter(news),
+            request.asker,
+        )
         request.waits = True
         match await news:
             case None:

@@ -2,6 +2,7 @@
 From facts to verdicts: each that there can be.
 """
 
+import errno
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.keys import check_keys
 from cvmpair.checks.limits import LimitFacts, check_limits, check_proxies
+from cvmpair.checks.listening import ListenFacts, check_listening
 from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
 from cvmpair.checks.state import StateFacts, check_state
 from cvmpair.checks.verdict import Level, Verdict
@@ -29,6 +31,48 @@ def summed_up(verdicts: Any) -> dict[str, str]:
     levels = {verdict.about: verdict.level.value for verdict in found}
     assert len(levels) == len(found)
     return levels
+
+
+LISTEN: dict[str, Any] = {
+    "option": "--listen",
+    "words": "tcp:8080",
+    "port": 8080,
+    "user": "cvmpair",
+    "owner": "cvmpair",
+}
+IN_USE = {"error": errno.EADDRINUSE, "reason": "in use"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "level", "said"),
+    [
+        ({}, "ok", "free"),
+        ({"port": 0}, "ok", "free"),
+        ({"port": 65535}, "ok", "free"),
+        ({"port": 65536}, "fail", "there is no port 65536"),
+        ({"port": -1}, "fail", "there is no port -1"),
+        ({**IN_USE, "daemon": 12, "is_own": True}, "ok", "daemon, process 12"),
+        ({**IN_USE, "holders": ((7, "nginx"),)}, "fail", "process 7 (nginx)"),
+        (
+            {**IN_USE, "holders": ((7, "nginx"),), "daemon": 12},
+            "fail",
+            "process 7 (nginx)",
+        ),
+        ({**IN_USE}, "fail", "another process"),
+        ({**IN_USE, "daemon": 12}, "warn", "perhaps by the daemon"),
+        ({**IN_USE, "is_default": True}, "warn", "another process"),
+        ({"port": 80, "error": errno.EACCES, "reason": "denied"}, "fail", "denied"),
+        ({"port": None, "error": errno.EACCES, "reason": "closed"}, "fail", "closed"),
+        ({"port": 80}, "ok", "free"),
+        ({"port": 80, "user": "root", "owner": ""}, "ok", "free"),
+        ({"port": 80, "user": "root"}, "warn", "runs as cvmpair"),
+        ({"port": 80, "user": "root", "first_free": 0}, "ok", "free"),
+    ],
+)
+def test_addresses(changed: dict[str, Any], level: str, said: str) -> None:
+    (verdict,) = check_listening([ListenFacts(**{**LISTEN, **changed})])
+    assert summed_up([verdict]) == {"--listen tcp:8080": level}
+    assert said in verdict.text
 
 
 STATE: dict[str, Any] = {

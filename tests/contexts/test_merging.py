@@ -97,7 +97,7 @@ lines = st.one_of(
             "# remark = 1",
         ]
     ),
-    st.text(st.characters(exclude_characters="\n:"), max_size=12),
+    st.text(st.characters(exclude_characters="\0\n:"), max_size=12),
 )
 bases = st.builds(
     lambda first, rest, newline, end: newline.join([first, *rest]) + end,
@@ -275,6 +275,22 @@ def test_wrapped_bases(wrap: object) -> None:
     text = b"[amiconfig]\nplugins=x\n"
     for base in (text, CLOUD_CONFIG, SCRIPT, mime_base(MIMEText("a", "plain"))):
         assert into(wrap(base)) == into(base)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [bytes(range(256)), b"\xff\xfes\0e\0s\0", b"\x7fELF\x02\x01\x01\x80", b"s\0"],
+)
+@pytest.mark.parametrize("mime", [False, True])
+def test_a_base_that_is_no_text(base: bytes, *, mime: bool) -> None:
+    for data in base, gzip.compress(base):
+        with pytest.raises(ContextWrong, match="no text in UTF-8, and neither gzip"):
+            into(data, mime=mime)
+
+
+@pytest.mark.parametrize("base", [b"caf\xe9 \x1b[1m\n", b"sesame \x01\n"])
+def test_text_with_strange_letters(base: bytes) -> None:
+    assert into(base).data.startswith(base)
 
 
 def test_text_that_only_looks_like_base64() -> None:

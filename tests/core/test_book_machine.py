@@ -271,6 +271,8 @@ class BookMachine(RuleBasedStateMachine):
         alive = [one for one in self.model.clusters.values() if one.deadline > self.now]
         assert len(alive) <= LIMITS.clusters
         assert self.ended_in_book == self.model.ended
+        there = (len(one.keys) for one in self.model.clusters.values())
+        assert self.book.keys == sum(there)
         assert self.book.tombstones == len(self.model.ended) <= LIMITS.tombstones
         for pin, expected in self.model.clusters.items():
             cluster = self.book.cluster(pin)

@@ -11,6 +11,7 @@ from cvmpair.core.errors import (
     KeyExists,
     KeyNotFound,
     NotProtected,
+    Overloaded,
     PairingError,
     Stopping,
     StoreUnavailable,
@@ -36,6 +37,7 @@ ALL = [
     TooManyClusters(1000, retry_after=2.5),
     StoreUnavailable(60.0),
     TooManyWaiters(20_000, retry_after=30.0),
+    *[Overloaded(limit) for limit in ("descriptors", "unsent")],
     Stopping(),
     TokenNeeded(shown=False),
     TokenNeeded(shown=True),
@@ -83,6 +85,8 @@ def test_the_data_they_carry() -> None:
     assert (waiters.limit, waiters.retry_after) == (20_000, 30.0)
     assert "20000 waiting" in str(waiters)
     assert "--max-waiters" in str(waiters)
+    assert Overloaded("descriptors").limit == "descriptors"
+    assert Overloaded("unsent").retry_after > 0
     assert Stopping().retry_after > 0
     assert TokenInsufficient("write").needed == "write"
     assert "scope write" in str(TokenInsufficient("write"))

@@ -7,15 +7,16 @@ from attrs import define, field
 from twisted.internet.task import Clock
 
 from cvmpair.core.errors import Stopping, TooManyWaiters
-from cvmpair.core.model import Cluster, Key
+from cvmpair.core.model import Cluster, Key, Token
 from cvmpair.core.packing import Packed, pack
-from cvmpair.core.watchers import SLICE, Question, Watchers
+from cvmpair.core.tokens import issue
+from cvmpair.core.watchers import ALL_WAITERS, SLICE, Question, Watchers
 
 PIN = "enico1qq0oey"
 OTHER = "enico1qq0oez"
 
 
-def state(version: int, **keys: int) -> Packed:
+def state(version: int, tokens: tuple[Token, ...] | None = None, **keys: int) -> Packed:
     """
     Return a cluster of that version, with keys of these versions.
     """
@@ -28,8 +29,13 @@ def state(version: int, **keys: int) -> Packed:
             keys=tuple(
                 Key(name=name, value="open", version=v) for name, v in keys.items()
             ),
+            tokens=tokens,
         )
     )
+
+
+TOKEN = issue("read", now=0.0, draw=lambda _: 1)[0]
+PROTECTED = state(7, (TOKEN,), sesame=7)
 
 
 @define(eq=False)
@@ -105,6 +111,17 @@ def test_what_is_news(
     versions = None if known is None else frozenset(known)
     question = Question(pin=PIN, name=name, known=versions)
     assert question.is_news(packed) is news
+
+
+@pytest.mark.parametrize(
+    ("token", "news"), [(None, False), (TOKEN.id, False), ("aaaaaaaa", True)]
+)
+@pytest.mark.parametrize("name", ["sesame", None])
+def test_that_a_token_is_gone_is_news(
+    name: str | None, token: str | None, *, news: bool
+) -> None:
+    question = Question(pin=PIN, name=name, known=frozenset({7}), token=token)
+    assert question.is_news(PROTECTED) is news
 
 
 def test_news_come_in_a_later_turn(watchers: Watchers, clock: Clock) -> None:
@@ -209,10 +226,13 @@ def test_they_are_told_in_slices(watchers: Watchers, clock: Clock) -> None:
 def test_one_too_many_is_refused_until_there_is_room(
     watchers: Watchers, clock: Clock
 ) -> None:
+    counted: list[str] = []
+    watchers.refused = counted.append
     places = [watchers.wait(KEY, 60, Told()) for _ in range(watchers.limit)]
     with pytest.raises(TooManyWaiters) as refused:
         watchers.wait(CLUSTER, 60, Told())
     assert refused.value.limit == watchers.limit
+    assert counted == [ALL_WAITERS]
     watchers.leave(places[0])
     watchers.wait(CLUSTER, 60, Told())
     watchers.stop()

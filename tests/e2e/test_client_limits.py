@@ -123,7 +123,7 @@ def test_what_is_shown_of_it(tmp_path: Path) -> None:
     }
     assert shown["cvmpair_rejected_total", "guesses"] == 1
     assert shown["cvmpair_rejected_total", "creations"] == 1
-    assert shown["cvmpair_limited_clients", None] == 2
+    assert shown["cvmpair_tracked_clients", None] == 2
     assert "127.0.0.1" not in text
     assert daemon.log.read_text().count("status=429") == 2
 

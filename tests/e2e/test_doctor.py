@@ -5,11 +5,12 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
@@ -96,6 +97,8 @@ def test_beside_a_daemon_that_runs(daemon: Daemon) -> None:
     assert "1 clusters" in found.line("state file")
     for about in ("configuration", "service", "trial", "clock and service"):
         assert found.levels[about] == "ok"
+    held = f"held by the daemon, process {daemon.process.pid}"
+    assert found.line(listen.replace("=", " ", 1)).endswith(held)
     # The trial has left nothing behind, and nobody was disturbed.
     assert "1 clusters" in doctor("--state-dir", daemon.state_dir).line("state file")
     daemon.new_pin()
@@ -119,6 +122,51 @@ def test_a_key_that_every_user_may_read(tmp_path: Path) -> None:
         assert f"; chmod 0640 {pem}," in line
     pem.chmod(0o640)
     assert doctor(*words).levels["private keys"] == "ok"
+
+
+def test_addresses(daemon: Daemon, tmp_path: Path) -> None:
+    assert daemon.process is not None
+    own, free = daemon.listen[0], free_port()
+    here = f"process {os.getpid()}"
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as other,
+        closing(socket.socket(socket.AF_UNIX)) as local,
+    ):
+        local.bind(str(tmp_path / "taken"))
+        local.listen()
+        taken = other.getsockname()[1]
+        expected = {
+            own: ("fail", f"held by process {daemon.process.pid}"),
+            f"tcp:{taken}:interface=127.0.0.1": ("fail", f"held by {here}"),
+            f"tcp:{taken}": ("fail", f"held by {here}"),
+            f"unix:{tmp_path}/taken": ("fail", f"held by {here}"),
+            f"unix:{tmp_path}/free": ("ok", "free"),
+            f"unix:{tmp_path}/missing/socket": ("fail", "No such file"),
+            f"tcp:{free}": ("ok", "free"),
+            "tcp:0:interface=192.0.2.1": ("fail", "Cannot assign"),
+            "tcp:99999": ("fail", "there is no port 99999"),
+            "tcp6:0": ("ok", "free"),
+        }
+        words = [f"--admin-listen={words}" for words in expected]
+        # Another daemon than the one that runs.
+        found = doctor("--state-dir", tmp_path / "state", "--", *words)
+    for words_, (level, said) in expected.items():
+        line = found.line(f"--admin-listen {words_}")
+        assert line.startswith(f"{level:5}")
+        assert said in line
+    assert not (tmp_path / "free").exists()
+    daemon.new_pin()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_port_for_root_only() -> None:
+    prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run([*prefix, sys.executable, "-c", ""], check=False).returncode:
+        pytest.skip("this Python is only for root")
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 2:
+        pytest.skip("here anybody may listen there")
+    found = doctor("--listen=tcp:1", prefix=prefix)
+    assert "as nobody: Permission denied; name a port" in found.line("--listen tcp:1")
 
 
 def test_as_json(daemon: Daemon) -> None:

@@ -2,6 +2,7 @@
 The page in a real browser, from a real daemon, with and without JavaScript.
 """
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -174,7 +175,11 @@ def test_a_protected_cluster(
     for name, form, scope in ("master", MASTER, "write"), ("worker", WORKER, "read"):
         line = f"{pin}\ncvm_cluster_token={tokens[scope]}"
         assert visit.value(name) == form.format(pin=line, url=daemon.url)
-    assert f"Bearer {tokens['read']}' {daemon.url}" in visit.text("curl")
+    command = visit.text("curl")
+    # What is in the first line is for all to see.
+    assert command.partition("\n")[0] == "curl --config - <<'END'"
+    shown = subprocess.check_output(["sh"], input=command.encode())
+    assert shown == b"[]"
     assert not visit.shows("open")
     # The next one needs none.
     first = visit.text("pin")

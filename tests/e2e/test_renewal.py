@@ -133,6 +133,8 @@ def test_a_renewal_ends_no_connection(
         assert re.search(
             r"\[.*error\] certificate not renewed .*\(the one before", said
         )
+        if endpoint is tls_endpoint:
+            assert f"reason='{site.pem} has neither" in said
         assert site.key() == new
         site.pem.unlink()
         assert "certificate not renewed" in site.hang_up()

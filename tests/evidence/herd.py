@@ -40,14 +40,14 @@ class Habit(StrEnum):
     SLOW_HEADERS = "slow-headers"
     SLOW_BODY = "slow-body"
     NEVER_READS = "never-reads"
+    NEVER_READS_MUCH = "never-reads-much"
 
-
-EVENTS = {
-    Habit.SLOW_HEADERS: select.EPOLLIN,
-    Habit.SLOW_BODY: select.EPOLLIN,
-    # That there is something to read would be told all the time.
-    Habit.NEVER_READS: 0,
-}
+    @property
+    def reads(self) -> bool:
+        """
+        Whether it reads what comes.
+        """
+        return self not in (Habit.NEVER_READS, Habit.NEVER_READS_MUCH)
 
 
 @define(eq=False)
@@ -68,7 +68,7 @@ class Client:
     _unsent: bytes = b""
 
     def connect(self) -> None:
-        if self.habit is Habit.NEVER_READS:
+        if not self.habit.reads:
             self.connection.setsockopt(
                 socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER
             )
@@ -84,7 +84,7 @@ class Client:
             while True:
                 self._unsent = self._unsent or next(self.pieces)
                 self._unsent = self._unsent[self.connection.send(self._unsent) :]
-                if self.habit is not Habit.NEVER_READS:
+                if self.habit.reads:
                     return
         except BlockingIOError:
             pass
@@ -98,7 +98,7 @@ class Client:
         Take notice of what the network says.
         """
         try:
-            if events & select.EPOLLIN and self.habit is not Habit.NEVER_READS:
+            if events & select.EPOLLIN and self.habit.reads:
                 if data := self.connection.recv(65536):
                     self.told += data
                 else:
@@ -126,7 +126,8 @@ def pieces_of(habit: Habit, pin: str) -> Iterator[bytes]:
         yield f"{head}{kind}".encode()
         yield from repeat(b" ")
     else:
-        ask = f"GET {CLUSTERS}/{pin}/keys/sesame HTTP/1.1\r\nHost: sesame\r\n\r\n"
+        name = "/sesame" if habit is Habit.NEVER_READS else ""
+        ask = f"GET {CLUSTERS}/{pin}/keys{name} HTTP/1.1\r\nHost: sesame\r\n\r\n"
         yield from repeat(ask.encode() * (LARGE_PIECE // len(ask)))
 
 
@@ -145,7 +146,8 @@ def run(habit: Habit, port: int, pin: str, number: int, patience: float) -> None
             client.connect()
             clients[len(clients)] = client
             waiting[client.connection.fileno()] = client
-            poll.register(client.connection, EVENTS[habit])
+            # Else it would be told all the time that there is something to read.
+            poll.register(client.connection, select.EPOLLIN if habit.reads else 0)
             if len(clients) == number:
                 print("connected", flush=True)
         for file, events in poll.poll(0.05):

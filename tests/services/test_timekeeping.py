@@ -20,11 +20,13 @@ class Scene:
     step: float = 0.0
     needed: bool = True
     marks: int = 0
+    timeline: Timeline = field(init=False)
     timekeeping: Timekeeping = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.timeline = Timeline(self.clock.seconds, self.wall)
         self.timekeeping = Timekeeping(
-            timeline=Timeline(self.clock.seconds, self.wall),
+            timeline=self.timeline,
             clock=self.clock,
             want_mark=self.want_mark,
             needed=lambda: self.needed,
@@ -36,6 +38,7 @@ class Scene:
 
     def want_mark(self) -> None:
         self.marks += 1
+        self.timeline.mark()
 
     def pass_by(self, seconds: float) -> None:
         self.clock.pump([LOOK_EVERY] * int(seconds / LOOK_EVERY))
@@ -49,6 +52,18 @@ def test_a_step_is_marked_and_said_once(clock: Clock, logged: LogEvents) -> None
     scene.pass_by(5)
     assert scene.marks == 1
     assert sum("clock stepped" in text for text in logged.texts()) == 1
+    scene.timekeeping.stop()
+
+
+def test_a_step_that_was_written_and_undone_at_once(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.step = -3600
+    # With some change of the book.
+    scene.timeline.mark()
+    scene.step = 0
+    scene.pass_by(5)
+    assert scene.marks == 1
+    assert not scene.timeline.is_mark_off()
     scene.timekeeping.stop()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.task import Clock
 
+from cvmpair.core.descriptors import OWN_FILES, Descriptors
 from cvmpair.web.api import CLUSTERS
 from cvmpair.web.channel import LINGER, LINGER_SIZE
 from tests.conftest import LogEvents
@@ -261,3 +262,30 @@ def test_what_is_not_http(
     assert_refused(connection, clock, 400, "bad-request")
     expected = "request method=- route=- status=400 ms=0.0 bytes=0 cluster=-"
     assert logged.texts() == [expected]
+
+
+def test_more_connections_than_there_are_descriptors(wire: Wire, clock: Clock) -> None:
+    descriptors = wire.site.descriptors = Descriptors(OWN_FILES + 16)
+    held = [Connection(wire.site, clock) for _ in range(descriptors.served)]
+    refused = [Connection(wire.site, clock) for _ in range(descriptors.spare)]
+    for connection in refused:
+        answer = connection.answer()
+        assert answer.json["limit"] == "descriptors"
+        assert answer.headers["Retry-After"] == "5"
+    cut = Connection(wire.site, clock)
+    assert cut.transport.value() == b""
+    assert cut.closed
+    for connection in held:
+        assert connection.say(OPTIONS).startswith(b"HTTP/1.1 204 ")
+    # They say it before they are asked anything, and wait for nothing.
+    assert refused.pop().say(POST) == b""
+    clock.advance(LINGER)
+    assert all(connection.closed for connection in refused)
+    again = Connection(wire.site, clock)
+    assert again.answer().json["type"] == "/problems#overloaded"
+    clock.advance(LINGER)
+    held.pop().hang_up()
+    served = Connection(wire.site, clock)
+    assert served.say(OPTIONS).startswith(b"HTTP/1.1 204 ")
+    for connection in (*held, served):
+        connection.hang_up()

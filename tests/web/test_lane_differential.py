@@ -435,9 +435,9 @@ def test_both_ways_lead_to_the_same() -> None:
     assert taken["GET", 401] == taken["POST", 401] == 0, taken
     # It would be worth nothing if all had gone the same way.
     for method, status in [("GET", 200), ("GET", 304), ("GET", 404), ("POST", 201)]:
-        assert taken[method, status] > EXAMPLES // 400, taken
+        assert taken[method, status] > 0, taken
     for method in ("GET", "POST"):
-        assert taken[method, 410] > EXAMPLES // 400, taken
+        assert taken[method, 410] > 0, taken
     assert taken["POST", 409] > 0, taken
     assert taken["POST", 400] > 0, taken
 

@@ -162,8 +162,8 @@ def assert_protected(wire: Wire, made: Answer) -> None:
         context = ucontext(made.text(name))
         assert context["_UCONTEXT_CVM_CLUSTER_TOKEN"] == made.text(scope)
     assert made.text("curl") == (
-        f"curl -H 'Authorization: Bearer {made.text('read')}' "
-        f"http://sesame.example:8080{path}/keys"
+        f"curl --config - <<'END'\nurl = \"http://sesame.example:8080{path}/keys\"\n"
+        f'header = "Authorization: Bearer {made.text("read")}"\nEND'
     )
     assert "hidden" not in made.by_id("tokens").attrib
     assert "hidden" in made.by_id("open").attrib

@@ -31,6 +31,7 @@ ERRORS = [
     domain.StoreUnavailable(retry_after=60.0),
     domain.TooManyWaiters(20_000, retry_after=30.0),
     domain.TooManyRequests("guesses", retry_after=1.5),
+    domain.Overloaded("descriptors"),
     domain.Stopping(),
     domain.TokenNeeded(shown=False),
     domain.TokenMalformed(),
@@ -92,6 +93,7 @@ def test_a_problem_is_one_line_of_text(error: Exception) -> None:
         (domain.StoreUnavailable(retry_after=60.0), b"Retry-After", b"60"),
         (domain.TooManyWaiters(20_000, retry_after=30.0), b"Retry-After", b"30"),
         (domain.TooManyRequests("waiters", 1.5), b"Retry-After", b"2"),
+        (domain.Overloaded("unsent"), b"Retry-After", b"5"),
         (domain.Stopping(), b"Retry-After", b"2"),
         (http.MethodNotAllowed("SESAME", ["GET", "PUT"]), b"Allow", b"GET, PUT"),
         *[
@@ -124,5 +126,6 @@ def test_only_a_service_that_gets_better_says_when_to_ask_again() -> None:
         domain.StoreUnavailable,
         domain.TooManyWaiters,
         domain.TooManyRequests,
+        domain.Overloaded,
         domain.Stopping,
     }

@@ -115,6 +115,24 @@ def test_a_token_that_is_revoked_meanwhile(scene: Scene) -> None:
     assert_refused(waiter)
 
 
+def test_who_loses_the_right_waits_no_longer(scene: Scene) -> None:
+    lost, kept = scene.new_token(), scene.new_token()
+    waiters = [scene.wait(lost), scene.wait(kept)]
+    scene.revoke(lost)
+    scene.clock.advance(0)
+    assert_refused(waiters[0])
+    assert waiters[1].transport.value() == b""
+    scene.publish()
+    assert answer(waiters[1]).status == 200
+
+
+def test_whose_right_expires_waits_no_longer(scene: Scene) -> None:
+    waiters = [scene.wait(scene.new_token(lifetime=life)) for life in (5, 3600)]
+    scene.clock.pump([1] * 6)
+    assert_refused(waiters[0])
+    assert waiters[1].transport.value() == b""
+
+
 def test_a_token_that_expires_meanwhile(scene: Scene) -> None:
     waiter = scene.wait(scene.new_token(lifetime=5))
     scene.clock.advance(5)

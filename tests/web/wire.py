@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.interfaces import IAddress, IProtocol, ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -76,8 +76,20 @@ class Disk:
             await self.flushed
 
 
+class Ending(StringTransport):
+    """
+    A connection that ends when the server closes it.
+    """
+
+    protocol: IProtocol
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
 @implementer(ISSLTransport)
-class TLSTransport(StringTransport):
+class TLSTransport(Ending):
     """
     A connection that says it is encrypted.
     """
@@ -193,12 +205,12 @@ class Wire:
         """
         Send bytes on a new connection, which is closed as soon as they are answered.
         """
-        kind = TLSTransport if secure else StringTransport
+        kind = TLSTransport if secure else Ending
         transport = kind(hostAddress=address, peerAddress=CLIENT)
-        channel = self.site.buildProtocol(CLIENT)
+        channel = transport.protocol = self.site.buildProtocol(CLIENT)
         channel.makeConnection(transport)
         channel.dataReceived(data)
-        if transport.value():
+        if transport.value() and not transport.disconnecting:
             channel.connectionLost(Failure(ConnectionDone()))
         return transport
 

@@ -34,7 +34,8 @@ function show({ pin, expiration_time: expires, tokens }) {
   find("open").hidden = Boolean(tokens);
   // The browser knows it even behind a proxy, where the service does not.
   const keys = `${location.origin}/api/v1/clusters/${pin}/keys`;
-  find("curl").textContent = tokens ? `curl -H 'Authorization: Bearer ${tokens.read}' ${keys}` : "";
+  const config = tokens ? `url = "${keys}"\nheader = "Authorization: Bearer ${tokens.read}"\n` : "";
+  find("curl").textContent = tokens ? `curl --config - <<'END'\n${config}END` : "";
 
   for (const [id, scope] of Object.entries(roles)) {
     const line = tokens ? `cvm_cluster_token=${tokens[scope]}\n` : "";

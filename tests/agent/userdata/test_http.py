@@ -232,7 +232,8 @@ async def test_it_can_be_cancelled(serve: Serve, http: DirectHttp) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_busy_server_is_asked_again(serve: Serve, http: DirectHttp) -> None:
-    answers = iter([reply(b"", "503 Busy"), reply(b"", "500 Oops"), reply(b"sesame")])
+    busy = [reply(b"", status) for status in ("503 Busy", "500 Oops", "408 Timeout")]
+    answers = iter([*busy, reply(b"sesame")])
     server = serve({"/": lambda _: next(answers)})
     found = await http.fetch(f"{server.base}/")
     assert (found.status, found.body) == (200, b"sesame")
