@@ -31,14 +31,19 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair.web.limits",
     },
     "cvmpair.json_log": set(),
-    "cvmpair.service": {
-        "cvmpair.json_log",
+    "cvmpair.daemon": {
         "cvmpair.options",
         "cvmpair.services",
         "cvmpair.settings",
         "cvmpair.snapshots",
         "cvmpair.stores",
         "cvmpair.web",
+    },
+    "cvmpair.service": {
+        "cvmpair.daemon",
+        "cvmpair.json_log",
+        "cvmpair.options",
+        "cvmpair.services",
     },
     "twisted.plugins.cvmpair_plugin": set(),
     "cvmpair.client": set(),
