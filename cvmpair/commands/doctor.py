@@ -11,6 +11,7 @@ from typing import Any, Final
 from attrs import asdict
 
 from cvmpair.checks.clock import ClockFacts, check_clock
+from cvmpair.checks.configuration import check_endpoints
 from cvmpair.checks.keys import check_keys
 from cvmpair.checks.limits import check_limits, check_proxies
 from cvmpair.checks.listening import check_listening
@@ -85,7 +86,7 @@ def _verdicts(
     options: Namespace, words: Sequence[str], service_url: str | None
 ) -> Iterator[Verdict]:
     # Only here, because Twisted and TLS take time to import.
-    from cvmpair.facts.configuration import settings_of  # noqa: PLC0415
+    from cvmpair.facts.configuration import settings_of, unusable  # noqa: PLC0415
     from cvmpair.facts.host import is_synchronised, limit_facts  # noqa: PLC0415
     from cvmpair.facts.listening import listening  # noqa: PLC0415
     from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
@@ -110,7 +111,8 @@ def _verdicts(
     except ValueError as error:
         yield fail("configuration", str(error), "twistd cvmpair --help lists them")
     else:
-        yield ok("configuration", f"listens on {', '.join(settings.listen)}")
+        yield ok("configuration", f"to listen on {', '.join(settings.listen)}")
+        yield from check_endpoints(unusable(settings))
         endpoints = (*settings.listen, *settings.admin_listen)
         yield from check_keys([key for one in endpoints for key in exposed_keys(one)])
         protected = settings.require_protected

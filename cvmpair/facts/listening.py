@@ -75,7 +75,11 @@ def listening(settings: Settings, state: StateFacts) -> Iterator[ListenFacts]:
 
 def _looked_at(facts: ListenFacts) -> ListenFacts | None:
     binding = _Binding()
-    endpoint: Any = endpoint_of(binding, facts.words)
+    try:
+        endpoint: Any = endpoint_of(binding, facts.words)
+    except ValueError:
+        # That is told of it already.
+        return None
     # That of "tls:" would ask for the reactor.
     inner = getattr(endpoint, "endpoint", endpoint)
     inner.listen(Factory()).addErrback(lambda _: None)

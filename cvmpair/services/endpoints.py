@@ -8,6 +8,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from cvmpair.services.pem_directory import check_pem_directory
+from cvmpair.services.ssl_files import check_ssl_files
 
 BACKLOG: Final = 1024
 """
@@ -31,7 +32,7 @@ def endpoint_of(reactor: Any, words: str) -> IStreamServerEndpoint:
     # What a string may lack depends on the plugin that parses it, and so does what
     # that raises.
     try:
-        check_pem_directory(words)
+        check_pem_files(words)
         endpoint: IStreamServerEndpoint = serverFromString(
             reactor, f"{words}:backlog={BACKLOG}" if queued else words
         )
@@ -43,9 +44,21 @@ def endpoint_of(reactor: Any, words: str) -> IStreamServerEndpoint:
     return endpoint
 
 
+def check_pem_files(words: str) -> None:
+    """
+    See whether Twisted can make use of the certificates and keys of an endpoint.
+
+    :raises ValueError: with the file that is wrong, and what about it.
+    """
+    check_ssl_files(words)
+    check_pem_directory(words)
+
+
 def in_one_line(error: BaseException | None) -> str:
     """
-    Return why something failed.
+    Return why something failed, and at which file.
     """
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if file := getattr(error, "filename", None):
+        text = f"{file}: {text}"
     return " ".join(text.split())

@@ -192,9 +192,6 @@ def test_as_json(daemon: Daemon) -> None:
     [
         (("--max-waiters=no",), "--max-waiters must be"),
         (("--nonsense",), "--nonsense"),
-        (("--listen=tcp:nonsense",), "no usable endpoint"),
-        (("--listen=ssl:0:privateKey=/missing",), "No such file"),
-        (("--listen=tls:/missing:port=0",), "endpoint: /missing is no directory"),
         (("words",), "unexpected argument"),
     ],
 )
@@ -202,6 +199,25 @@ def test_a_wrong_configuration(words: tuple[str, ...], hint: str) -> None:
     found = doctor("--", *words)
     assert found.code == 1
     assert hint in found.line("configuration")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("tcp:nonsense", "invalid literal for int() with base 10: 'nonsense'; twistd"),
+        ("ssl:0:privateKey=/missing", "privateKey=/missing cannot be read: No such"),
+        ("tls:/missing:port=0", "endpoint: /missing is no directory; put that right"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_used(tmp_path: Path, words: str, hint: str) -> None:
+    found = doctor("--state-dir", tmp_path, "--", f"--admin-listen={words}")
+    assert found.code == 1
+    line = found.line(f"--admin-listen {words}")
+    assert line.startswith("fail ")
+    assert hint in line
+    # The rest is looked at all the same.
+    for about in "configuration", "private keys", "state directory", "disk space":
+        assert found.levels[about] in {"ok", "warn", "fail"}
 
 
 def test_a_directory_that_is_open_to_others(tmp_path: Path) -> None:
