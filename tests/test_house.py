@@ -45,6 +45,9 @@ ROOMS: dict[str, set[str]] = {
     "cvmpair.checks": set(),
     "cvmpair.facts": {
         "cvmpair.checks",
+        "cvmpair.client.errors",
+        "cvmpair.client.failures",
+        "cvmpair.client.tls",
         "cvmpair.options",
         "cvmpair.services.endpoints",
         "cvmpair.settings",

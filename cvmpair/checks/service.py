@@ -21,12 +21,14 @@ class CertificateFacts:
     What was found out about the certificate of a service.
 
     :ivar problem: why it is not trusted; empty if it is.
+    :ivar step: what to do about that.
     :ivar names: the names and addresses that it is for.
     :ivar days: how many days it is valid for.
     :ivar fingerprint: that of :mod:`cvmpair.core.fingerprint`.
     """
 
     problem: str = ""
+    step: str = ""
     names: tuple[str, ...] = ()
     days: float
     fingerprint: str
@@ -100,8 +102,7 @@ def _certificate(facts: CertificateFacts) -> Iterator[Verdict]:
         yield fail(
             "certificate",
             f"not trusted: {facts.problem}",
-            "name its authority with --ca-file, or its key with --service-fingerprint, "
-            "or install a certificate for this name with the whole chain",
+            facts.step,
         )
     else:
         names = ", ".join(facts.names) or "no name"

@@ -97,13 +97,13 @@ def _verdicts(
     service: ServiceFacts | None = None
     shown: float | None = None
     if service_url is not None:
-        probe = ServiceProbe(service_url, options.ca_file, options.service_fingerprint)
         try:
-            service = probe.facts(trial=options.trial)
-        except OSError:
-            raise ContextWrong(
-                f"--ca-file {options.ca_file!r} cannot be read as certificates."
-            ) from None
+            probe = ServiceProbe(
+                service_url, options.ca_file, options.service_fingerprint
+            )
+        except ValueError as error:
+            raise ContextWrong(str(error)) from None
+        service = probe.facts(trial=options.trial)
         shown = probe.time
     mark, protected = None, False
     try:

@@ -164,7 +164,11 @@ def test_service(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     if "days" in words:
         problem = words.pop("not_trusted", "")
         certificate = CertificateFacts(
-            problem=problem, names=("a",), days=words.pop("days"), fingerprint="00"
+            problem=problem,
+            step="mend it" if problem else "",
+            names=("a",),
+            days=words.pop("days"),
+            fingerprint="00",
         )
     given = {"status": 200, "allows": True} | words
     facts = ServiceFacts(url="http://h", certificate=certificate, **given)
