@@ -45,6 +45,7 @@ class ServiceFacts:
     :ivar certificate: if the URL asks for TLS and it was seen.
     :ivar tried: whether a PIN was to be created and deleted.
     :ivar try_problem: why that failed; empty if it did not.
+    :ivar try_step: what to do about it, as far as the answer tells.
     """
 
     url: str
@@ -54,6 +55,7 @@ class ServiceFacts:
     certificate: CertificateFacts | None = None
     tried: bool = False
     try_problem: str = ""
+    try_step: str = ""
 
 
 def check_service(
@@ -71,7 +73,8 @@ def check_service(
         yield fail(
             ABOUT,
             f"{facts.url} gives no answer: {facts.problem}",
-            "check the URL, that the daemon runs, and the firewalls between",
+            "check the scheme, host and port of the URL, that the daemon runs, and the "
+            "firewalls between",
         )
     elif not facts.allows:
         yield fail(
@@ -90,9 +93,8 @@ def check_service(
     if facts.certificate is not None:
         yield from _certificate(facts.certificate)
     if facts.try_problem:
-        yield fail(
-            "trial", facts.try_problem, "read what the daemon's log says about it"
-        )
+        step = facts.try_step or "read what the daemon's log says about it"
+        yield fail("trial", facts.try_problem, step)
     elif facts.tried:
         yield ok("trial", "a PIN was created and deleted")
 

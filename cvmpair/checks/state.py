@@ -88,8 +88,9 @@ def _directory(facts: StateFacts) -> Verdict:
     if facts.user not in {facts.owner, "root"}:
         return fail(
             about,
-            f"{name} belongs to {facts.owner}, and {facts.user} asks",
-            f"ask, and run the daemon, as {facts.owner}",
+            f"{name} belongs to the user {facts.owner}, and this command runs as the "
+            f"user {facts.user}",
+            f"run both the daemon and this command as the user {facts.owner}",
         )
     return ok(about, f"{name} belongs to {facts.owner}, mode {facts.mode:04o}")
 

@@ -42,10 +42,8 @@ def no_answer(failed: BaseException, hint: str = "") -> Exception:
     :param hint: what it may be if the connection is closed without a word.
     """
     found = list(_reasons(failed))
-    if hint and isinstance(failed, ResponseNeverReceived):
-        hint = f": {hint}"
-    else:
-        hint = ""
+    is_silent = isinstance(failed, ResponseNeverReceived)
+    hint = f": {hint}" if hint and is_silent else ""
     for reason in found:
         if isinstance(reason, CancelledError | ClientError):
             return reason

@@ -13,8 +13,8 @@ from attrs import asdict
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.configuration import check_endpoints
 from cvmpair.checks.keys import check_keys
-from cvmpair.checks.limits import check_limits, check_proxies
-from cvmpair.checks.listening import check_listening
+from cvmpair.checks.limits import bytes_per_waiter, check_limits, check_proxies
+from cvmpair.checks.listening import check_listening, check_saving
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
@@ -91,7 +91,7 @@ def _verdicts(
     from cvmpair.facts.listening import listening  # noqa: PLC0415
     from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
     from cvmpair.facts.state import state_facts  # noqa: PLC0415
-    from cvmpair.services.endpoints import BACKLOG  # noqa: PLC0415
+    from cvmpair.services.endpoints import BACKLOG, TLS_KINDS  # noqa: PLC0415
     from cvmpair.services.key_files import exposed_keys  # noqa: PLC0415
 
     service: ServiceFacts | None = None
@@ -119,13 +119,19 @@ def _verdicts(
         state = state_facts(settings.state_dir)
         mark = state.mark
         yield from check_state(state)
-        yield from check_listening(list(listening(settings, state)))
+        addresses = list(listening(settings, state))
+        yield from check_listening(addresses)
+        yield from check_saving(
+            addresses, runs=state.holder is not None, tried=options.trial
+        )
+        tls = any(one.partition(":")[0] in TLS_KINDS for one in settings.listen)
         yield from check_limits(
             limit_facts(state.holder),
             waiters=settings.max_waiters,
             clusters=settings.limits.clusters,
             tombstones=settings.limits.tombstones,
             backlog=BACKLOG,
+            per_waiter=bytes_per_waiter(tls=tls, protected=protected),
         )
         yield from check_proxies(settings.client_limits.trusted_proxies)
     yield from check_clock(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import (
     HTTPConnection,
     HTTPException,
@@ -26,6 +27,7 @@ from cvmpair.checks.service import CertificateFacts, ServiceFacts
 from cvmpair.client.errors import ClientError, NoAnswer, Untrusted
 from cvmpair.client.failures import MAY_BE_PLAIN, MAY_BE_TLS
 from cvmpair.client.tls import https_policy
+from cvmpair.core.errors import CLIENT_LIMITS
 from cvmpair.core.fingerprint import fingerprint
 from cvmpair.facts.agent_tls import AgentHTTPSConnection
 
@@ -79,13 +81,17 @@ class ServiceProbe:
         facts = evolve(facts, status=status, allows="POST" in headers.get("allow", ""))
         if not trial or not facts.allows or not self._trusted:
             return facts
-        return evolve(facts, tried=True, try_problem=self._try())
+        try:
+            problem, step = self._try(), ""
+        except _NotCreated as error:
+            problem, step = str(error), error.step
+        return evolve(facts, tried=True, try_problem=problem, try_step=step)
 
     def _try(self) -> str:
         try:
             status, _, body = self._ask("POST", "")
-            if status != 201:  # noqa: PLR2004
-                return f"no PIN can be created: status {status}"
+            if status != HTTPStatus.CREATED:
+                raise _NotCreated(status, body)
             members = json.loads(body)
             admin = members.get("tokens", {}).get("admin")
             headers = {"Authorization": f"Bearer {admin}"} if admin else {}
@@ -175,6 +181,30 @@ class ServiceProbe:
         if isinstance(error, ClientError):
             return str(error)
         return f"what it sends is no HTTP ({type(error).__name__})"
+
+
+class _NotCreated(Exception):
+    """
+    The service has not created a cluster.
+
+    :ivar step: what to do about it; empty if only its log can tell.
+    """
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"no PIN can be created: status {status}")
+        self.step = ""
+        if status == HTTPStatus.INSUFFICIENT_STORAGE:
+            self.step = "wait until clusters expire, or raise --max-clusters"
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.step = f"wait a minute, or raise --max-{_limit(body)}"
+
+
+def _limit(body: bytes) -> str:
+    try:
+        name = json.loads(body)["limit"]
+    except (ValueError, KeyError, TypeError):
+        name = None
+    return name if name in CLIENT_LIMITS else "creations"
 
 
 def _unverified() -> ssl.SSLContext:

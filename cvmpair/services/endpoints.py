@@ -21,6 +21,9 @@ a restart, most would have to try again and again.
 _QUEUED: Final = frozenset({"tcp", "tcp6", "ssl"})
 """The endpoints that take such a number."""
 
+TLS_KINDS: Final = frozenset({"ssl", "tls"})
+"""The endpoints that speak TLS."""
+
 
 def endpoint_of(reactor: Any, words: str) -> IStreamServerEndpoint:
     """

@@ -11,8 +11,13 @@ import pytest
 
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.keys import check_keys
-from cvmpair.checks.limits import LimitFacts, check_limits, check_proxies
-from cvmpair.checks.listening import ListenFacts, check_listening
+from cvmpair.checks.limits import (
+    LimitFacts,
+    bytes_per_waiter,
+    check_limits,
+    check_proxies,
+)
+from cvmpair.checks.listening import ListenFacts, check_listening, check_saving
 from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
 from cvmpair.checks.state import StateFacts, check_state
 from cvmpair.checks.verdict import Level, Verdict
@@ -73,6 +78,24 @@ def test_addresses(changed: dict[str, Any], level: str, said: str) -> None:
     (verdict,) = check_listening([ListenFacts(**{**LISTEN, **changed})])
     assert summed_up([verdict]) == {"--listen tcp:8080": level}
     assert said in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("told", "runs", "tried", "level"),
+    [
+        ([None, ""], True, False, "ok"),
+        (["", "it is full"], True, True, "fail"),
+        ([None], True, False, "warn"),
+        ([None], True, True, None),
+        ([], False, False, None),
+    ],
+)
+def test_saving(
+    told: list[str | None], level: str | None, *, runs: bool, tried: bool
+) -> None:
+    addresses = [ListenFacts(**LISTEN, readiness=one) for one in told]
+    found = summed_up(check_saving(addresses, runs=runs, tried=tried))
+    assert found == ({} if level is None else {"saving": level})
 
 
 STATE: dict[str, Any] = {
@@ -232,6 +255,18 @@ def test_what_is_remembered_takes_memory_too() -> None:
             facts, waiters=1, clusters=1, tombstones=tombstones, backlog=1
         )
         assert summed_up(found)["memory"] == level
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [((False, False), "ok"), ((False, True), "warn"), ((True, False), "warn")],
+)
+def test_waiters_that_cost_more(kind: tuple[bool, bool], level: str) -> None:
+    facts = LimitFacts(whose="a", open_files=None, queue=None, memory=GIB // 4)
+    each = bytes_per_waiter(tls=kind[0], protected=kind[1])
+    counts = {"waiters": 20_000, "clusters": 1, "tombstones": 0, "backlog": 1}
+    found = check_limits(facts, **counts, per_waiter=each)
+    assert summed_up(found)["memory"] == level
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import pytest
 from attrs import frozen
 
 from cvmpair import cli
+from cvmpair.facts.readiness import readiness
 from tests.client.authority import Authority
 from tests.e2e.daemon import CLUSTERS, Daemon, environment, free_port
 from tests.logs import new_output
@@ -263,7 +264,7 @@ def test_another_user() -> None:
     finally:
         shutil.rmtree(reachable)
     assert found.code == 1
-    assert "belongs to root" in found.line("state directory")
+    assert "belongs to the user root, and this" in found.line("state directory")
     assert "ermission denied" in found.line("state file")
 
 
@@ -283,6 +284,11 @@ class Other(BaseHTTPRequestHandler):
     Some other server.
     """
 
+    def do_GET(self) -> None:
+        self.send_response(503)
+        self.end_headers()
+        self.wfile.write(b"It cannot save,\nsay.\n")
+
     def do_OPTIONS(self) -> None:
         self.send_response(404)
         self.end_headers()
@@ -299,12 +305,39 @@ def test_another_server() -> None:
     assert "status 404" in found.line("service")
 
 
+def test_what_cannot_save() -> None:
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.handle_request).start()
+        place = ("127.0.0.1", server.server_port)
+        assert readiness(place, tls=False) == "It cannot save, say."
+    assert readiness(place, tls=False) is None
+
+
 def test_a_service_that_saves_nothing(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with Daemon(state, ["--max-clusters=1"]) as daemon:
         daemon.new_pin()
         found = doctor("--service-url", daemon.url, "--try")
-    assert "status 507" in found.line("trial")
+    assert "status 507; wait until clusters expire, or" in found.line("trial")
+
+
+def test_a_service_with_a_limit(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state", ["--max-creations=1"]) as daemon:
+        daemon.new_pin()
+        found = doctor("--service-url", daemon.url, "--try")
+    line = found.line("trial")
+    assert "status 429; wait a minute, or raise --max-creations" in line
+
+
+def test_whether_it_can_save(tmp_path: Path, daemon: Daemon) -> None:
+    path = tmp_path / "admin"
+    words = ("--", f"--admin-listen=unix:{path}", f"--admin-listen=tcp:{free_port()}")
+    with Daemon(tmp_path / "state", words[1:]) as watched:
+        found = doctor("--state-dir", watched.state_dir, *words)
+    assert found.line("saving").startswith("ok   saving: the daemon has saved")
+    line = doctor("--state-dir", daemon.state_dir).line("saving")
+    assert line.startswith("warn saving: nobody has asked")
+    assert "saving" not in doctor("--state-dir", tmp_path / "none").levels
 
 
 def test_tls(tmp_path: Path) -> None:
