@@ -32,7 +32,7 @@ from cvmpair.core.watchers import Watchers
 from cvmpair.json_log import log_in_json
 from cvmpair.options import Options, fail
 from cvmpair.services.certificates import Certificates
-from cvmpair.services.endpoints import endpoint_of, in_one_line
+from cvmpair.services.endpoints import endpoint_of, in_one_line, why_not_bound
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
@@ -47,6 +47,7 @@ from cvmpair.snapshots.directory import (
 from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
+from cvmpair.terminal import Terminal
 from cvmpair.web.admin import Admin
 from cvmpair.web.api import PairingAPI
 from cvmpair.web.dispatch import Dispatch
@@ -92,6 +93,7 @@ def makeService(options: Options) -> IService:
         environ=os.environ,
         open_files=_open_files(),
         log_observer=_log_observer(options, clock),
+        terminal=Terminal.of(options.parent),
     )
 
 
@@ -132,6 +134,7 @@ class PairingDaemon(Service):
     :ivar environ: the environment, from which is taken what systemd says in it.
     :ivar open_files: how many files the process may have open, if that is limited.
     :ivar log_observer: what ``twistd`` is to log with instead of its own.
+    :ivar terminal: where to say why it cannot start.
     """
 
     _log = Logger()
@@ -144,6 +147,7 @@ class PairingDaemon(Service):
     environ: MutableMapping[str, str]
     open_files: int | None = None
     log_observer: ILogObserver | None = None
+    terminal: Terminal = field(factory=lambda: Terminal.of(None))
     _ports: list[IListeningPort] = field(init=False, factory=list)
     _certificates: Certificates = field(init=False, factory=Certificates)
 
@@ -282,9 +286,11 @@ class PairingDaemon(Service):
         try:
             self._load()
         except StateError as error:
-            fail(in_one_line(error), 1)
+            self.terminal.fail(in_one_line(error), 1)
         except WriteFailed as error:
-            fail(str(StateUnusable(self.settings.state_dir, str(error))), 1)
+            self.terminal.fail(
+                str(StateUnusable(self.settings.state_dir, str(error))), 1
+            )
         # twist does not know the privileged start.
         self._bind()
         # From here on nothing may fail: the thread would keep the process alive.
@@ -310,6 +316,7 @@ class PairingDaemon(Service):
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
         )
+        self.terminal.leave()
         with_tls = [self._certificates.has_one(words) for words, _ in self.endpoints]
         if self.settings.require_protected and not any(with_tls):
             self._log.warn(
@@ -355,8 +362,8 @@ class PairingDaemon(Service):
                 partial(self._opened, words), failures.append
             )
             for failure in failures:
-                reason = in_one_line(failure.value)
-                fail(f"{option} {words!r} cannot be used: {reason}", 1)
+                reason = why_not_bound(failure.value)
+                self.terminal.fail(f"{option} {words!r} cannot be used: {reason}", 1)
 
     def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)

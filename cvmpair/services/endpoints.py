@@ -2,6 +2,7 @@
 Where to listen: from the words of Twisted's endpoint strings to endpoints.
 """
 
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 from typing import Any, Final
 
 from twisted.internet.endpoints import serverFromString
@@ -55,6 +56,24 @@ def check_pem_files(words: str) -> None:
     """
     check_ssl_files(words)
     check_pem_directory(words)
+
+
+_STEPS: Final = {
+    EADDRINUSE: "stop what listens there (cvmpair doctor says what), or name another",
+    EACCES: "name a port from 1024 on, or have systemd hold it (see cvmpair.socket)",
+    EADDRNOTAVAIL: "name an address of this machine as interface, or leave it out",
+}
+"""What to do about it, by the errno with which an address cannot be bound."""
+
+
+def why_not_bound(error: BaseException | None) -> str:
+    """
+    Return why there is nobody to listen at an endpoint, and what to do.
+    """
+    reason = in_one_line(error).rstrip(".")
+    number = getattr(getattr(error, "socketError", error), "errno", None)
+    step = _STEPS.get(number or 0)
+    return f"{reason}; {step}" if step else reason
 
 
 def in_one_line(error: BaseException | None) -> str:

@@ -154,7 +154,7 @@ def test_unusable_endpoints(refused: Callable[..., str], tmp_path: Path) -> None
         words = f"tcp:{port}:interface=127.0.0.1"
         line = refused(state, "--listen=tcp:0:interface=127.0.0.1", f"--listen={words}")
     assert f"--listen '{words}'" in line
-    assert "Address already in use" in line
+    assert "Address already in use; stop what listens there" in line
     key = tmp_path / "missing.pem"
     line = refused(state, f"--listen=ssl:0:privateKey={key}")
     assert "--listen" in line
