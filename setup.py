@@ -69,6 +69,8 @@ setup(
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
             "mypy-zope>=1.0.17",
+            # What validates bodies by their schemas; the other brings it.
+            "openapi-schema-validator>=0.9",
             "openapi-spec-validator>=0.9",
             # What reads requirements, in tools/.
             "packaging>=24",

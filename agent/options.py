@@ -24,9 +24,10 @@ EXIT_CODES: Final = """\
 exit codes:
   0  done, or nothing to do        4  another machine is the master
   1  any other failure             5  the service does not allow it
-  2  wrong context or usage        6  gave up: it did not come in time
-  3  the service does not          8  the service cannot be reached or trusted
-     know the PIN                130  ended by a signal
+  2  wrong usage, or a context     6  gave up: it did not come in time
+     that is wrong or unreadable   8  the service cannot be reached or trusted
+  3  the service does not        130  ended by a signal
+     know the PIN
 """
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}

@@ -24,8 +24,7 @@ from cvmpair.core.batch import Batch
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH
 from cvmpair.core.packing import pack_tombstone
 from cvmpair.core.timeline import ClockMark
-from cvmpair.service import FILE_NAME
-from cvmpair.snapshots.directory import prepare_directory
+from cvmpair.snapshots.directory import FILE_NAME, prepare_directory
 from cvmpair.snapshots.sqlite import StateFile
 
 ENDED: Final = "410, ended"

@@ -18,8 +18,7 @@ from cvmpair.core.model import Limits
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH
 from cvmpair.core.packing import count_keys, is_tombstone
 from cvmpair.core.timeline import ClockMark
-from cvmpair.service import FILE_NAME
-from cvmpair.snapshots.directory import prepare_directory
+from cvmpair.snapshots.directory import FILE_NAME, prepare_directory
 from cvmpair.snapshots.sqlite import StateFile
 
 LIFETIME = 86400.0

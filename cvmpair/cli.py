@@ -15,6 +15,7 @@ from cvmpair.commands.cluster import KnownCluster
 from cvmpair.commands.context import ContextCommand
 from cvmpair.commands.doctor import run as run_doctor
 from cvmpair.commands.parser import SERVICE_URL, parser
+from cvmpair.commands.signals import end_by, first_signal
 from cvmpair.commands.snapshot import run as run_snapshot
 from cvmpair.contexts.block import service_url
 from cvmpair.core.fingerprint import check_fingerprint
@@ -98,25 +99,37 @@ def _wait_for(ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     """
     Run the reactor until there is a result.
     """
+    from twisted.internet import reactor  # noqa: PLC0415
     from twisted.internet.defer import Deferred  # noqa: PLC0415
-    from twisted.internet.task import react  # noqa: PLC0415
+    from twisted.internet.error import ReactorNotRunning  # noqa: PLC0415
 
+    clock: Any = reactor
     results: list[T] = []
     failures: list[Exception] = []
+    signals: list[int] = []
 
-    async def main(reactor: Any) -> None:
+    def stop() -> None:
+        with suppress(ReactorNotRunning):
+            clock.stop()
+
+    def interrupt(number: int) -> None:
+        signals.append(number)
+        clock.callFromThread(stop)
+
+    async def main() -> None:
         try:
-            results.append(await ask(reactor))
+            results.append(await ask(clock))
         except Exception as failed:
             failures.append(failed)
+        stop()
 
-    # It would end the process.
-    with suppress(SystemExit):
-        react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+    clock.callWhenRunning(lambda: Deferred.fromCoroutine(main()))
+    with first_signal(interrupt):
+        clock.run(installSignalHandlers=False)
+    if signals:
+        end_by(signals[0])
     if failures:
         raise failures[0]
-    if not results:
-        raise KeyboardInterrupt
     return results[0]
 
 
@@ -141,7 +154,8 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         # argparse would take what follows for ours.
         if given[:1] == ["doctor"] and "--" in given:
             ours, daemon = given[: given.index("--")], given[given.index("--") + 1 :]
-        run(parser().parse_args(ours), daemon)
+        with first_signal(end_by):
+            run(parser().parse_args(ours), daemon)
     except AgentError as failed:
         print(f"cvmpair: {failed}", file=sys.stderr)
         _forget_output()
@@ -151,8 +165,6 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         print(f"cvmpair: {place}{failed.strerror}", file=sys.stderr)
         _forget_output()
         status = 1
-    except KeyboardInterrupt:
-        status = 130
     raise SystemExit(status)
 
 

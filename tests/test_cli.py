@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -401,6 +403,7 @@ def test_new_as_json_of_the_service_in_the_environment(
     )
     said = json.loads(done.stdout)
     PINS.add(said["pin"])
+    assert said.pop("service_url") == daemon.url
     assert set(said) == {"pin", "creation_time", "expiration_time"}
     answer = daemon.request("GET", f"/api/v1/clusters/{said['pin']}").json
     assert {key: answer[key] for key in said} == said
@@ -462,3 +465,72 @@ def test_a_ca_file_that_is_none() -> None:
     done = run("new", "--service-url=https://127.0.0.1:1", "--ca-file=/dev/null")
     assert (done.returncode, done.stdout) == (2, b"")
     assert re.fullmatch(rb"cvmpair: --ca-file '/dev/null' [^\n]+\n", done.stderr)
+
+
+ENDED_HALF_WAY = """
+import signal
+from cvmpair import cli
+from cvmpair.commands import snapshot
+
+def export_half(directory, file):
+    file.write(b"sesame")
+    file.flush()
+    for _ in range(2):
+        signal.raise_signal({number})
+    print("went on")
+    raise SystemExit(0)
+
+snapshot.export_state = export_half
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_ended_leaves_no_temporary_file(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    words = ["snapshot", "export", "--state-dir=state", f"--output={tmp_path / 'a'}"]
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_HALF_WAY.format(number=int(number)), *words],
+        capture_output=True,
+        env=environment(),
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_to_be_ignored_stays_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            "nohup",
+            sys.executable,
+            "-c",
+            ENDED_HALF_WAY.format(number=int(signal.SIGHUP)),
+            *("snapshot", "export", "--state-dir=state", f"--output={tmp_path / 'a'}"),
+        ],
+        capture_output=True,
+        env=environment(),
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b"went on\n")
+
+
+def test_ended_while_the_service_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asking = subprocess.Popen(
+            [
+                *COMMAND,
+                "new",
+                f"--service-url=http://127.0.0.1:{server.getsockname()[1]}",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(5) == b"POST "
+            asking.send_signal(signal.SIGHUP)
+            assert asking.communicate() == (b"", b"")
+    assert asking.returncode == 128 + signal.SIGHUP

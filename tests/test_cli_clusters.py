@@ -16,6 +16,7 @@ from threading import Thread
 import pytest
 from attrs import define, field
 
+from cvmpair.commands.parser import SERVICE_URL
 from cvmpair_agent.context.cluster import Role
 from tests.client.authority import Authority, fingerprint_of
 from tests.contexts.reading import PIN
@@ -89,7 +90,7 @@ def test_a_protected_cluster_for_people_and_for_programs() -> None:
         f"pin: {PIN}",
         *(f"{scope}_token: {token}" for scope, token in TOKENS.items()),
     ]
-    assert json.loads(members.stdout) == CLUSTER
+    assert json.loads(members.stdout) == {**CLUSTER, "service_url": asked.url}
     warning = b"cvmpair: The token goes over http://"
     for said in lines.stderr, members.stderr:
         assert said.startswith(warning)
@@ -131,7 +132,8 @@ def test_a_service_that_protects_all_of_them_loses_no_token(tmp_path: Path) -> N
     assert b"sesame" not in refused.stderr
     assert b"goes over http://" in done.stderr
     assert asked.asked == [b""] * 3
-    assert json.loads((tmp_path / "out-cluster.json").read_text()) == CLUSTER
+    kept = json.loads((tmp_path / "out-cluster.json").read_text())
+    assert kept == {**CLUSTER, "service_url": asked.url}
 
 
 def test_no_place_for_tokens_and_no_deletion() -> None:
@@ -263,21 +265,22 @@ def test_contexts_of_a_new_protected_cluster(tmp_path: Path) -> None:
     assert new.returncode == 0
     kept = tmp_path / "out-cluster.json"
     assert mode(kept) == 0o600
-    assert json.loads(kept.read_text()) == CLUSTER
+    assert json.loads(kept.read_text()) == {**CLUSTER, "service_url": asked.url}
     assert f"all tokens are in {kept}" in new.stderr.decode()
     assert b"goes over http://" in new.stderr
     for secret in (PIN, *TOKENS.values()):
         assert secret.encode() not in new.stdout + new.stderr
     # They are lost to no other cluster.
     assert status("context", "--new", f"--service-url={asked.url}", *words) == 2
-    assert json.loads(kept.read_text()) == CLUSTER
+    assert json.loads(kept.read_text()) == {**CLUSTER, "service_url": asked.url}
     # Those of the file are the same, another time.
     for role, scope in (Role.MASTER, "write"), (Role.WORKER, "read"):
         cluster = read((tmp_path / f"out-{role.value}").read_bytes())
         assert (cluster.pin, cluster.role, cluster.token) == (PIN, role, TOKENS[scope])
-        words = ("--role", role.value, "--service-url", asked.url)
-        again = run("context", "--cluster-file", kept, *words)
+        words = ("--cluster-file", kept, "--role", role.value)
+        again = run("context", *words)
         assert read(again.stdout) == cluster
+        assert cluster.service_url == asked.url
 
 
 def test_a_cluster_file_from_standard_input() -> None:
@@ -296,6 +299,34 @@ def test_a_cluster_file_from_standard_input() -> None:
     assert read(plain.stdout).token is None
 
 
+def test_a_token_goes_to_the_service_of_its_cluster_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cluster.json"
+    words = ("context", "--role=worker", "--cluster-file", file)
+
+    def url(*more: str) -> str:
+        assert status(*words, *more) == 0
+        return read(capfd.readouterr().out.encode()).service_url
+
+    # As the service itself answers, with curl.
+    file.write_text(json.dumps(CLUSTER))
+    monkeypatch.delenv(SERVICE_URL, raising=False)
+    assert status(*words) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("cvmpair: No service URL is given")
+    assert said.err.count("\n") == 1
+    base = tmp_path / "base"
+    base.write_text("[ucernvm-begin]\ncvm_service_url=https://base\n[ucernvm-end]\n")
+    assert url("--base", str(base)) == "https://base"
+    monkeypatch.setenv(SERVICE_URL, "https://environment")
+    assert url() == "https://environment"
+    file.write_text(json.dumps({**CLUSTER, "service_url": "https://kept"}))
+    assert url("--base", str(base)) == "https://kept"
+    assert url("--service-url=https://named") == "https://named"
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -309,6 +340,8 @@ def test_a_cluster_file_from_standard_input() -> None:
         b'{"pin": "enico1qq0oey", "tokens": ["sesame"]}',
         b'{"pin": "enico1qq0oey", "service_fingerprint": "sesame"}',
         b'{"pin": "enico1qq0oey", "service_fingerprint": 1}',
+        b'{"pin": "enico1qq0oey", "service_url": "ftp://sesame"}',
+        b'{"pin": "enico1qq0oey", "service_url": 1}',
         json.dumps({"pin": PIN, "tokens": {"read": TOKENS["read"]}}).encode(),
         b"\xff",
         b"[" * 100_000,
@@ -404,7 +437,7 @@ def command_line(process: subprocess.Popen[bytes]) -> bytes:
 
 def test_other_users_see_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "cluster.json"
-    file.write_text(json.dumps(CLUSTER))
+    file.write_text(json.dumps({**CLUSTER, "service_url": "https://h"}))
     recommended = ["--cluster-file", str(file)]
     for words, shown in (recommended, False), (["--pin", PIN], True):
         line = [*COMMAND, "context", *words, "--role=master", "--base=-"]

@@ -31,9 +31,7 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair.web.limits",
     },
     "cvmpair.json_log": set(),
-    "cvmpair.service": {
-        "cvmpair.json_log",
-        "cvmpair.options",
+    "cvmpair.daemon": {
         "cvmpair.services",
         "cvmpair.settings",
         "cvmpair.snapshots",
@@ -42,6 +40,13 @@ ROOMS: dict[str, set[str]] = {
         "cvmpair.web",
     },
     "cvmpair.terminal": {"cvmpair.options"},
+    "cvmpair.service": {
+        "cvmpair.daemon",
+        "cvmpair.json_log",
+        "cvmpair.options",
+        "cvmpair.services",
+        "cvmpair.terminal",
+    },
     "twisted.plugins.cvmpair_plugin": set(),
     "cvmpair.client": set(),
     "cvmpair.checks": set(),

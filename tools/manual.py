@@ -28,7 +28,10 @@ DAEMON_NOTES: Final = """\
 It runs in Twisted's twistd, which has options of its own: see "twistd --help". \
 /opt/cvmpair/bin/twistd is the one of an installation in /opt/cvmpair. As a service it \
 is cvmpair.service of systemd, which takes CVMPAIR_LISTEN and CVMPAIR_OPTIONS from \
-/etc/default/cvmpair and keeps its state in /var/lib/cvmpair."""
+/etc/default/cvmpair and keeps its state in /var/lib/cvmpair.
+
+It exits with 0 after an orderly stop, with 2 if its options are wrong, and with 1 if \
+anything else keeps it from running; one line on standard error says what."""
 
 
 def escaped(text: str) -> str:

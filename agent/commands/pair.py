@@ -33,7 +33,8 @@ from cvmpair_agent.pairing.service import MASTER_IP, MASTER_READY, READY
 from cvmpair_agent.pairing.waiting import wait_for_master
 from cvmpair_agent.userdata.machine import Network
 from cvmpair_agent.userdata.own_address import Scope, address_from_metadata
-from cvmpair_agent.userdata.search import search
+from cvmpair_agent.userdata.search import Search, doubts, search
+from cvmpair_agent.userdata.source import Kind
 
 
 async def pair(
@@ -52,7 +53,9 @@ async def pair(
     came = await search(sources_of(options, network))
     found = came.found
     if found is None:
-        for line in came.doubts():
+        if record is None:
+            _check_sources(options, came)
+        for line in doubts(came.looked):
             say(line)
         if options.context_file is not None:
             raise ContextWrong(
@@ -78,6 +81,25 @@ async def pair(
             return
     say(f"this machine has paired before, as {record.role.value}")
     put_address(options, record.master, say)
+
+
+def _check_sources(options: Options, came: Search) -> None:
+    """
+    See that there is nothing to pair for, and not only nothing that could be read.
+
+    A metadata server that nobody has named may refuse whom it has nothing for.
+
+    :raises ContextWrong: if that cannot be said.
+    """
+    if options.metadata_server is not None and (silent := came.unasked(Kind.METADATA)):
+        raise ContextWrong(
+            f"--metadata-server could not be asked: {'; '.join(doubts(silent))}"
+        )
+    if unreadable := came.unreadable():
+        raise ContextWrong(
+            "There are user data that cannot be read, so it cannot be said whether to "
+            f"pair: {'; '.join(doubts(unreadable))}"
+        )
 
 
 async def ready(options: Options, reactor: Any, progress: Progress, say: Say) -> None:

@@ -98,8 +98,10 @@ class Asking:
             raise Unreachable(str(error)) from None
         except RetryLater as error:
             self._answered = True
+            # A full stop follows if this is the last that is said.
+            why = ": ".join(filter(None, [error.reason, error.detail.rstrip(".")]))
             raise NotYet(
-                f"the service asks for patience: {error.reason}", error.retry_after
+                f"the service asks for patience: {why}", error.retry_after
             ) from None
         except Denied as error:
             raise NotAllowed(str(error)) from None

@@ -12,6 +12,9 @@ from twisted.internet.task import LoopingCall
 COLUMNS: Final = 79
 """How long the line on a terminal may be; a longer one could not be taken back."""
 
+PREFIX: Final = "cvmpair-agent: "
+"""As before all that the agent says."""
+
 ERASE: Final = "\r\x1b[K"
 """Go to the beginning of the line and erase it (ECMA-48)."""
 
@@ -92,7 +95,7 @@ class TerminalProgress:
 
     def _show(self) -> None:
         waited = duration(self.clock.seconds() - self._begun)
-        line = f"waiting for {self._what} for {waited}: {self._reason}"
+        line = f"{PREFIX}waiting for {self._what} for {waited}: {self._reason}"
         _write(self.stream, ERASE + line[:COLUMNS])
 
 
@@ -123,7 +126,7 @@ class LogProgress:
             self._log(f"waited {waited} for {self._what}")
 
     def _log(self, line: str) -> None:
-        _write(self.stream, f"{line}\n")
+        _write(self.stream, f"{PREFIX}{line}\n")
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -4,7 +4,7 @@ User data that its cloud hands out as base64.
 
 import binascii
 
-from cvmpair_agent.userdata.source import SourceUnusable
+from cvmpair_agent.userdata.source import DataUnreadable
 
 
 def decode_base64(place: str, data: bytes) -> bytes:
@@ -12,9 +12,9 @@ def decode_base64(place: str, data: bytes) -> bytes:
     Decode base64, which may be wrapped into lines.
 
     :param place: where it was, for the error.
-    :raises SourceUnusable: if it is none.
+    :raises DataUnreadable: if it is none.
     """
     try:
         return binascii.a2b_base64(b"".join(data.split()), strict_mode=True)
     except ValueError:
-        raise SourceUnusable(f"{place}: is not valid base64") from None
+        raise DataUnreadable(f"{place}: is not valid base64") from None

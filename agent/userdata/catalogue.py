@@ -103,7 +103,11 @@ def sources(machine: Machine, words: Sequence[str] = DEFAULT_ORDER) -> list[Sour
             _, make = _LOCAL[name]
             found += make(machine)
         elif machine.network and servers:
-            found += map(servers.probed, _ask(name, machine.network, machine.root))
+            named = machine.network.server is not None
+            found += [
+                servers.probed(source, named=named)
+                for source in _ask(name, machine.network, machine.root)
+            ]
     return found
 
 

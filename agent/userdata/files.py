@@ -13,7 +13,7 @@ from attrs import frozen
 from cvmpair_agent.disks.errors import VolumeUnreadable
 from cvmpair_agent.disks.volumes import MAX_FILE
 from cvmpair_agent.files.root import Root
-from cvmpair_agent.userdata.source import SourceUnusable, UserData
+from cvmpair_agent.userdata.source import DataUnreadable, SourceUnusable, UserData
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """Neither a pipe nor a terminal may keep the agent waiting."""
@@ -73,10 +73,12 @@ def gather(
 
     Empty files do not count, and a damaged disk does not hide what is on another.
 
-    :raises SourceUnusable: if there is none and some file could not be read.
+    :raises DataUnreadable: if there is none and some file could not be read.
+    :raises SourceUnusable: if it was only a disk that could not.
     """
     found: list[UserData] = []
     complaints: dict[str, None] = {}
+    kind: type[SourceUnusable] = SourceUnusable
     entries = list(entries)
     for tree in trees:
         for entry in entries:
@@ -86,8 +88,10 @@ def gather(
                     found.append(UserData(source=source, place=place, data=piece))
             except (VolumeUnreadable, SourceUnusable) as error:
                 complaints[str(error)] = None
+                if isinstance(error, SourceUnusable):
+                    kind = DataUnreadable
     if complaints and not found:
-        raise SourceUnusable("; ".join(complaints))
+        raise kind("; ".join(complaints))
     return found
 
 

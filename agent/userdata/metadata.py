@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import define, field
 
 from cvmpair_agent.userdata.address import Address, address_of
-from cvmpair_agent.userdata.source import Kind, Source, UserData
+from cvmpair_agent.userdata.source import Kind, Source, SourceUnusable, UserData
 
 
 class Probe(Protocol):
@@ -44,15 +44,17 @@ class Servers:
     _addresses: set[Address] = field(factory=set)
     _answering: frozenset[Address] | None = None
 
-    def probed(self, source: MetadataSource) -> Source:
+    def probed(self, source: MetadataSource, *, named: bool = False) -> Source:
         """
         Return the source such that it is only asked if its server is there.
+
+        :param named: whether somebody has named it, so that it has to be there.
 
         :raises ContextWrong: if its base address is none.
         """
         address = address_of(source.base)
         self._addresses.add(address)
-        return ProbedSource(source, self, address)
+        return ProbedSource(source, self, address, named)
 
     async def answers(self, address: Address) -> bool:
         """
@@ -72,6 +74,7 @@ class ProbedSource:
     _source: MetadataSource
     _servers: Servers
     _address: Address
+    _named: bool
 
     @property
     def name(self) -> str:
@@ -83,5 +86,7 @@ class ProbedSource:
 
     async def look(self) -> Sequence[UserData]:
         if not await self._servers.answers(self._address):
+            if self._named:
+                raise SourceUnusable(f"{self._source.base}: cannot be reached")
             return []
         return await self._source.look()

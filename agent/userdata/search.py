@@ -11,7 +11,13 @@ from cvmpair_agent.context.cluster import ClusterContext, cluster_of
 from cvmpair_agent.context.grammar import Section
 from cvmpair_agent.context.reading import read_section
 from cvmpair_agent.errors import ContextWrong
-from cvmpair_agent.userdata.source import Source, SourceUnusable, UserData
+from cvmpair_agent.userdata.source import (
+    DataUnreadable,
+    Kind,
+    Source,
+    SourceUnusable,
+    UserData,
+)
 
 NOTHING: Final = "no user data there"
 """The verdict on most sources of most machines."""
@@ -25,11 +31,16 @@ class Looked:
     :ivar name: the name of the source.
     :ivar place: the path or URL of what it holds; empty if it holds nothing.
     :ivar verdict: in words for people.
+    :ivar asked: whether it could be looked at at all.
+    :ivar unreadable: whether there are user data that could not be read.
     """
 
     name: str
+    kind: Kind
     place: str
     verdict: str
+    asked: bool = True
+    unreadable: bool = False
 
 
 @frozen(kw_only=True)
@@ -55,16 +66,30 @@ class Search:
     found: Found | None
     looked: tuple[Looked, ...]
 
-    def doubts(self) -> list[str]:
+    def unreadable(self) -> list[Looked]:
         """
-        Return a line for each source that had something to say, other than nothing.
+        Return the sources with user data that could not be read.
         """
-        return [
-            f"{looked.name}: {looked.verdict}"
-            + (f" ({looked.place})" if looked.place else "")
-            for looked in self.looked
-            if looked.verdict != NOTHING
-        ]
+        return [looked for looked in self.looked if looked.unreadable]
+
+    def unasked(self, kind: Kind) -> list[Looked]:
+        """
+        Return the sources of a kind if none of them could be looked at.
+        """
+        of_kind = [looked for looked in self.looked if looked.kind is kind]
+        return [] if any(looked.asked for looked in of_kind) else of_kind
+
+
+def doubts(sources: Iterable[Looked]) -> list[str]:
+    """
+    Return a line for each verdict that says something, other than nothing.
+    """
+    names: dict[str, list[str]] = {}
+    for looked in sources:
+        if looked.verdict != NOTHING:
+            place = f" ({looked.place})" if looked.place else ""
+            names.setdefault(f"{looked.verdict}{place}", []).append(looked.name)
+    return [f"{', '.join(said)}: {verdict}" for verdict, said in names.items()]
 
 
 async def search(sources: Iterable[Source]) -> Search:
@@ -82,34 +107,53 @@ async def search(sources: Iterable[Source]) -> Search:
         try:
             held = await source.look()
         except SourceUnusable as error:
-            looked.append(Looked(name=source.name, place="", verdict=f"{error}"))
+            looked.append(
+                Looked(
+                    name=source.name,
+                    kind=source.kind,
+                    place="",
+                    verdict=f"{error}",
+                    asked=False,
+                    unreadable=isinstance(error, DataUnreadable),
+                )
+            )
             continue
         if not held:
-            looked.append(Looked(name=source.name, place="", verdict=NOTHING))
+            looked.append(
+                Looked(name=source.name, kind=source.kind, place="", verdict=NOTHING)
+            )
         for data in held:
-            found, verdict = _judge(data)
-            looked.append(Looked(name=data.source, place=data.place, verdict=verdict))
+            found, verdict, unreadable = _judge(data)
+            looked.append(
+                Looked(
+                    name=data.source,
+                    kind=source.kind,
+                    place=data.place,
+                    verdict=verdict,
+                    unreadable=unreadable,
+                )
+            )
             if found:
                 return Search(found=found, looked=tuple(looked))
     return Search(found=None, looked=tuple(looked))
 
 
-def _judge(data: UserData) -> tuple[Found | None, str]:
+def _judge(data: UserData) -> tuple[Found | None, str, bool]:
     """
-    Return the context that user data hold, and a verdict.
+    Return the context that user data hold, a verdict, and whether they are unreadable.
 
     :raises ContextWrong: if there is one that cannot be followed.
     """
     try:
         section = read_section(data.data)
     except ContextWrong as error:
-        return None, f"cannot be read: {error}"
+        return None, f"cannot be read: {error}", True
     if section is None:
-        return None, "no ucernvm section in its user data"
+        return None, "no ucernvm section in its user data", False
     try:
         cluster = cluster_of(section)
     except ContextWrong as error:
         raise ContextWrong(f"{data.source}, {data.place}: {error}") from None
     if cluster is None:
-        return None, "no PIN in its ucernvm section"
-    return Found(data=data, section=section, cluster=cluster), "has a PIN"
+        return None, "no PIN in its ucernvm section", False
+    return Found(data=data, section=section, cluster=cluster), "has a PIN", False

@@ -43,6 +43,13 @@ class SourceUnusable(Exception):
     """
 
 
+class DataUnreadable(SourceUnusable):
+    """
+    It is user data, or a file where this machine has such, and not a server or a disk
+    that may have none.
+    """
+
+
 class Source(Protocol):
     """
     A place where a machine may have its user data.

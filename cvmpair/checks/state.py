@@ -30,8 +30,8 @@ class StateFacts:
     :ivar free: the bytes that are free on its disk, or on that of the next directory
         above it that exists.
     :ivar holder: the process that has its lock, if there is one.
-    :ivar problem: what is wrong with it or the state in it, and what to do; empty if
-        nothing is.
+    :ivar problem: what is wrong with it or the state in it; empty if nothing is.
+    :ivar next_step: what to do about that.
     :ivar described: the state, in words; empty if there is none yet.
     :ivar mark: the clocks at the last write.
     """
@@ -45,6 +45,7 @@ class StateFacts:
     free: int
     holder: int | None = None
     problem: str = ""
+    next_step: str = ""
     described: str = ""
     mark: ClockMark | None = None
 
@@ -62,9 +63,7 @@ def check_state(facts: StateFacts) -> Iterator[Verdict]:
     else:
         yield ok("lock", f"held by process {facts.holder}")
     if facts.problem:
-        # The text of a StateError says what to do.
-        reason, _, step = facts.problem.partition("; ")
-        yield fail("state file", reason, step)
+        yield fail("state file", facts.problem, facts.next_step)
     else:
         yield ok("state file", facts.described or "none yet, the daemon makes one")
 

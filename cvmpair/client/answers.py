@@ -18,6 +18,7 @@ from twisted.web.http import PotentialDataLoss, stringToDatetime
 from twisted.web.iweb import IResponse
 
 from cvmpair.client.errors import Denied, Refused, RetryLater
+from cvmpair.core.errors import CLIENT_LIMITS
 
 PROBLEM: Final = "application/problem+json"
 
@@ -84,7 +85,9 @@ class Answer:
         :raises Refused: for every other, and for what no pairing service answers.
         """
         if self.status in RETRIED:
-            raise RetryLater(f"it answered {self._words}", self.retry_after)
+            later = RetryLater(f"it answered {self._words}", self.retry_after)
+            later.detail = self._limit
+            raise later
         if self.status in REDIRECTS:
             where = f" to {self.location}" if self.location else ""
             raise Refused(
@@ -155,6 +158,20 @@ class Answer:
         Return the error for an answer that no pairing service gives.
         """
         return Refused(self.status, NOT_OURS)
+
+    @property
+    def _limit(self) -> str:
+        """
+        What is said of the limit that a problem names, in our own words: those of an
+        answer may hold the PIN.
+        """
+        if self.media_type != PROBLEM:
+            return ""
+        try:
+            limit = self.members().get("limit")
+        except Refused:
+            return ""
+        return CLIENT_LIMITS.get(limit, "") if isinstance(limit, str) else ""
 
     @property
     def _words(self) -> str:

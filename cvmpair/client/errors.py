@@ -27,7 +27,7 @@ class ClientError(Exception):
     The parent of them all.
 
     :ivar detail: what the service itself says about it, in one line; only of the
-        creation of a cluster.
+        creation of a cluster, and of a limit that is reached.
     """
 
     detail: str = ""

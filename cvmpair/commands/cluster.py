@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from attrs import field, frozen
 
-from cvmpair.contexts.block import pin
+from cvmpair.contexts.block import pin, service_url
 from cvmpair.core.fingerprint import check_fingerprint
 from cvmpair.core.names import is_token
 from cvmpair_agent.context.cluster import Role
@@ -30,12 +30,14 @@ class KnownCluster:
     """
     A cluster.
 
+    :ivar service_url: of the service that has it, which alone is shown its tokens.
     :ivar tokens: by their scopes, if it is protected.
     :ivar fingerprint: of the server, if machines are to know it by that.
     :ivar times: when it was created and expires, as the service said it.
     """
 
     pin: str = field(repr=False)
+    service_url: str | None = None
     tokens: Mapping[str, str] = field(factory=dict, repr=False)
     fingerprint: str | None = None
     times: Mapping[str, str] = field(factory=dict)
@@ -50,9 +52,12 @@ class KnownCluster:
         try:
             members = json.loads(text)
             tokens = members.get("tokens") or {}
+            url = members.get("service_url")
             pinned = members.get("service_fingerprint")
             return cls(
                 pin=pin(members["pin"]),
+                # The service's own answer has none.
+                service_url=None if url is None else service_url(url),
                 tokens={scope: _token(text) for scope, text in tokens.items()},
                 fingerprint=None if pinned is None else check_fingerprint(pinned),
             )
@@ -69,6 +74,8 @@ class KnownCluster:
         members: dict[str, Any] = {"pin": self.pin, **self.times}
         if self.tokens:
             members["tokens"] = dict(self.tokens)
+        if self.service_url is not None:
+            members["service_url"] = self.service_url
         if self.fingerprint is not None:
             members["service_fingerprint"] = self.fingerprint
         return json.dumps(members, separators=(",", ":"))

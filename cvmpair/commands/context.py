@@ -38,7 +38,7 @@ class ContextCommand:
     """
     One run of the command.
 
-    :ivar service_url: as it is put into the context, if it is known.
+    :ivar service_url: as the command line or the environment names it, if they do.
     :ivar create: asks the service for a cluster, with ``--new``, and is given what
         keeps it; if that fails, there is no such cluster afterwards.
     """
@@ -83,8 +83,12 @@ class ContextCommand:
             cluster = KnownCluster.from_json(_read(options.cluster_file))
         else:
             cluster = KnownCluster(pin=_read_pin(options.pin, options.pin_file))
+        # The environment may name another service, which is to be shown no token.
+        named = None if options.service_url is None else self.service_url
         return evolve(
-            cluster, fingerprint=options.service_fingerprint or cluster.fingerprint
+            cluster,
+            service_url=named or cluster.service_url or self.service_url,
+            fingerprint=options.service_fingerprint or cluster.fingerprint,
         )
 
     def _expected(self) -> KnownCluster:
@@ -92,6 +96,7 @@ class ContextCommand:
         scopes = SCOPE.values() if options.protected else ()
         return KnownCluster(
             pin=ANY_PIN,
+            service_url=self.service_url,
             tokens=dict.fromkeys(scopes, ANY_TOKEN),
             fingerprint=ANY_FINGERPRINT
             if options.pin_server
@@ -184,7 +189,7 @@ class ContextCommand:
         assignment = Assignment(
             pin=cluster.pin,
             role=role,
-            service_url=self.service_url,
+            service_url=cluster.service_url,
             token=cluster.token_for(role),
             fingerprint=cluster.fingerprint,
         )

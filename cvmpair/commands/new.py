@@ -55,6 +55,7 @@ async def create_cluster(
     }
     known = KnownCluster(
         pin=cluster.pin,
+        service_url=url,
         tokens=cluster.tokens,
         # There is one connection, and what it showed last is the server itself.
         fingerprint=servers[-1] if servers else pinned,

@@ -14,6 +14,13 @@ from cvmpair_agent.arguments import Parser
 SERVICE_URL: Final = "CVMPAIR_SERVICE_URL"
 """The variable that names the service where no option does."""
 
+_EXIT_CODES: Final = """\
+exit codes:
+  0  done                          5  the service does not allow it
+  1  any other failure             8  the service cannot be reached or trusted
+  2  wrong usage, file or base   130  ended by a signal
+"""
+
 _FORMATS: Final = "\n".join(
     f"  {name:12}{target.about}" for name, target in FORMATS.items()
 )
@@ -36,7 +43,9 @@ def parser() -> Parser:
     Return the parser of the command line.
     """
     top = Parser(
-        prog="cvmpair", description="Boot any set of machines into one cluster."
+        prog="cvmpair",
+        description="Boot any set of machines into one cluster.",
+        epilog=_EXIT_CODES,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -114,8 +123,8 @@ def _add_context(command: Parser) -> None:
     pins.add_argument(
         "--cluster-file",
         metavar="FILE",
-        help="read the PIN, the tokens and the fingerprint from a file with what "
-        "`cvmpair new --json` has printed; - is standard input",
+        help="read the PIN, the tokens, the service URL and the fingerprint from a "
+        "file with what `cvmpair new --json` has printed; - is standard input",
     )
     pins.add_argument(
         "--new", action="store_true", help="create a cluster, and take its PIN"

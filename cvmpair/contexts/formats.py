@@ -114,7 +114,8 @@ FORMATS: Final[Mapping[str, Format]] = {
     "opennebula": Format(
         about="the CONTEXT section of a template",
         encode=encodings.opennebula,
-        command="onetemplate update TEMPLATE    # put it into the CONTEXT section",
+        command="onetemplate update TEMPLATE --append {file}    # it takes the place "
+        "of the template's CONTEXT: add what else that has, such as NETWORK, to it",
     ),
     "context-sh": Format(
         about="the context.sh of a context disk",
@@ -151,7 +152,8 @@ FORMATS: Final[Mapping[str, Format]] = {
         about="base64 for deployVirtualMachine",
         encode=encodings.base64,
         limit=_in_base64(32768),
-        command='cmk deploy virtualmachine userdata="$(cat {file})" '
+        # cmk reads the file by itself: no list of processes shows what is in it.
+        command="cmk deploy virtualmachine userdata=@{file} "
         "serviceofferingid=OFFERING templateid=TEMPLATE zoneid=ZONE",
         caution=(4096, "CloudStack takes it only in a POST request, not in a GET."),
     ),

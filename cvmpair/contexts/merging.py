@@ -2,8 +2,10 @@
 From a base and an assignment to the context of one machine, with exactly one block.
 """
 
+import re
 from email import message_from_bytes
 from email.message import Message
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -25,6 +27,12 @@ from cvmpair_agent.context.cluster import cluster_of
 from cvmpair_agent.context.decoding import MAX_SIZE, decode
 from cvmpair_agent.context.grammar import BEGIN, parse
 from cvmpair_agent.errors import ContextWrong
+
+NO_TEXT: Final = (
+    "The base is no text in UTF-8, and neither gzip, nor base64, nor a MIME message."
+)
+
+_has_controls = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]").search
 
 
 @frozen(kw_only=True)
@@ -68,6 +76,9 @@ def _into_text(
     carved = carve(_text(base))
     rest = _bytes(carved.rest)
     kind = cloud_init_type(rest)
+    # A script may well have an archive at its end.
+    if kind is None and not _is_text(base):
+        raise ContextWrong(NO_TEXT)
     if mime or (kind is not None and not plain):
         return _as_message(carved, [Part(type=type_of(rest), data=rest)], assignment)
     if kind is not None and carved.lines is None:
@@ -142,6 +153,12 @@ def _checked(context: Context, assignment: Assignment) -> Context:
         or assignment.fingerprint not in {None, cluster.fingerprint}
     ):
         raise ContextWrong("The base makes the block unreadable.")
+    url = section.get("cvm_service_url")
+    if cluster.token is not None and (url is None or not url.value):
+        raise ContextWrong(
+            f"No service URL is given, and {cluster.service_url} would be shown the "
+            "token: name the service with --service-url."
+        )
     warnings = context.warnings + cluster.warnings
     return evolve(context, warnings=warnings + advice(text, section, cluster))
 
@@ -149,6 +166,19 @@ def _checked(context: Context, assignment: Assignment) -> Context:
 def _payload(message: "Message[str, str]") -> bytes:
     payload = message.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _is_text(data: bytes) -> bool:
+    """
+    Say whether it can be text; that may be in Latin-1, of which agents read the rest.
+    """
+    if b"\0" in data:
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return _has_controls(data) is None
+    return True
 
 
 def _text(data: bytes) -> str:

@@ -11,7 +11,17 @@ from typing import Final
 from zlib import crc32
 
 from cvmpair.core.names import MAX_KEY_NAME_LENGTH, is_pin
-from cvmpair.core.packing import Packed
+from cvmpair.core.packing import (
+    Packed,
+    created_of,
+    deadline_of,
+    ending_of,
+    is_protected,
+    is_tombstone,
+    key_names,
+    unpack_tokens,
+)
+from cvmpair.core.timeline import FARTHEST
 
 FORMAT: Final = 2
 """
@@ -34,7 +44,7 @@ _TOKEN: Final = (
     rf'"[a-z0-9]{{8}}":\[{_SCOPE},"[0-9a-f]{{64}}",{_SECONDS},(?:{_SECONDS}|null)\]'
 )
 _TOKENS: Final = rf"(?:,\{{(?:{_TOKEN}(?:,{_TOKEN})*)?\}})?"
-_CLUSTER: Final = rf"{_SECONDS},{_SECONDS},{_VERSION}{_KEYS}{_TOKENS}"
+_CLUSTER: Final = rf"{_SECONDS},(?!-){_SECONDS},{_VERSION}{_KEYS}{_TOKENS}"
 _TOMBSTONE: Final = rf'"(?:expired|deleted)",{_SECONDS},{_VERSION}'
 _is_record: Final = re.compile(rf"\[(?:{_CLUSTER}|{_TOMBSTONE})\]").fullmatch
 
@@ -48,6 +58,28 @@ def decode_record(record: str) -> Packed:
     if _is_record(record) is None:
         raise ValueError("not a record of a cluster or a tombstone")
     return record
+
+
+def check_record(record: Packed) -> None:
+    """
+    See whether a daemon may have written a record that :func:`decode_record` has let
+    pass. That takes as long again, so it is for those that come from elsewhere.
+
+    :raises ValueError: if it has a key twice, or a time that is no date.
+    """
+    times: list[float | None]
+    if is_tombstone(record):
+        times = [ending_of(record).ended]
+    else:
+        names = key_names(record)
+        if len(set(names)) < len(names):
+            raise ValueError("a record with one key twice")
+        times = [deadline_of(record), created_of(record)]
+        if is_protected(record):
+            tokens = unpack_tokens(record)
+            times += [time for one in tokens for time in (one.created, one.expires)]
+    if any(time is not None and abs(time) > FARTHEST for time in times):
+        raise ValueError("a record with a time that is no date")
 
 
 def checksums(pins: Sequence[str], records: Sequence[str]) -> list[int]:

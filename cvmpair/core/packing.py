@@ -15,6 +15,7 @@ What is kept in the place of a cluster that has ended is its tombstone.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -32,6 +33,7 @@ is ``["reason",ended,version]``.
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _decode: Final = json.JSONDecoder().decode
 _decode_at: Final = json.JSONDecoder().raw_decode
+_key_names: Final = re.compile(r',\["([A-Za-z0-9_-]+)"').findall
 
 
 def pack(cluster: Cluster) -> Packed:
@@ -98,6 +100,13 @@ def is_protected(packed: Packed) -> bool:
     return packed.endswith("}]")
 
 
+def created_of(packed: Packed) -> float:
+    """
+    Return when a packed cluster was created, in seconds of book time.
+    """
+    return float(packed[1 : packed.index(",")])
+
+
 def deadline_of(packed: Packed) -> float:
     """
     Return when a packed cluster expires, in seconds of book time.
@@ -119,6 +128,13 @@ def count_keys(packed: Packed) -> int:
     """
     # A value may end like that, and then a comma follows.
     return packed.count(',["') - packed.count(',[",')
+
+
+def key_names(packed: Packed) -> list[str]:
+    """
+    Return the names of the keys of a packed cluster, in their order.
+    """
+    return _key_names(packed)
 
 
 def with_key(packed: Packed, key: Key) -> Packed:

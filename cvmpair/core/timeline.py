@@ -18,6 +18,12 @@ from attrs import frozen
 STEP: Final = 1.0
 """A difference of the clocks above this many seconds is a step of the wall clock."""
 
+FARTHEST: Final = 3e10
+"""
+How far from the epoch, in seconds, a time from elsewhere may be: from the year 1019 to
+2920. The sum of two such times and of a step between two others is a date still.
+"""
+
 
 @frozen(kw_only=True)
 class ClockMark:

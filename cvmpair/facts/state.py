@@ -42,7 +42,7 @@ def state_facts(directory: Path) -> StateFacts:
     except StateMissing:
         return facts
     except StateError as error:
-        return evolve(facts, problem=str(error))
+        return evolve(facts, problem=error.reason, next_step=error.step)
     return evolve(facts, described=str(contents), mark=contents.summary.mark)
 
 

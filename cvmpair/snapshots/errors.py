@@ -9,7 +9,15 @@ from pathlib import Path
 class StateError(Exception):
     """
     The parent: one line that says what is wrong, where, and what to do.
+
+    :ivar reason: what is wrong and where.
+    :ivar step: what to do.
     """
+
+    def __init__(self, reason: str, step: str) -> None:
+        super().__init__(f"{reason}; {step}")
+        self.reason = reason
+        self.step = step
 
 
 class StateLocked(StateError):
@@ -20,8 +28,8 @@ class StateLocked(StateError):
     def __init__(self, directory: Path, owner: str) -> None:
         who = f" (process {owner})" if owner else ""
         super().__init__(
-            f"the state directory {directory} is in use by another daemon{who}; "
-            "stop that one, or name another directory with --state-dir"
+            f"the state directory {directory} is in use by another daemon{who}",
+            "stop that one, or name another directory with --state-dir",
         )
 
 
@@ -34,8 +42,8 @@ class StateExposed(StateError):
         kind = "directory" if path.is_dir() else "file"
         super().__init__(
             f"the state {kind} {path} is open to other users (mode {mode:04o}), and "
-            f"what is in it is secret; close it with: "
-            f"chmod {right:04o} {shlex.quote(str(path))}"
+            "what is in it is secret",
+            f"close it with: chmod {right:04o} {shlex.quote(str(path))}",
         )
 
 
@@ -46,9 +54,10 @@ class StateDamaged(StateError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"the state file {path} is damaged ({reason}); nothing was changed in it. "
-            "Restore it from a backup, or move it away, with all files whose names "
-            "begin like its name, to begin with no clusters"
+            f"the state file {path} is damaged ({reason}), and nothing was changed in "
+            "it",
+            "restore it from a backup, or move it away, with all files whose names "
+            "begin like its name, to begin with no clusters",
         )
 
 
@@ -60,8 +69,8 @@ class StateOutdated(StateError):
     def __init__(self, path: Path, note: Path) -> None:
         super().__init__(
             f"the state file {path} lacks changes that were saved: its -wal file was "
-            "removed, cut off or damaged, or the file was replaced by an older one. "
-            f"Put the right files in place, or remove {note} to go on without them"
+            "removed, cut off or damaged, or the file was replaced by an older one",
+            f"put the right files in place, or remove {note} to go on without them",
         )
 
 
@@ -78,8 +87,8 @@ class StateMissing(StateError):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(
-            f"there is no state in {directory}; name the directory that the daemon "
-            "has as its --state-dir"
+            f"there is no state in {directory}",
+            "name the directory that the daemon has as its --state-dir",
         )
 
 
@@ -91,8 +100,9 @@ class StateTaken(StateError):
     def __init__(self, directory: Path, entry: str) -> None:
         super().__init__(
             f"the directory {directory} is not empty ({entry}), and nothing was "
-            "changed in it; an import makes a new state: name a directory that is "
-            "empty or does not exist"
+            "changed in it",
+            "an import makes a new state: name a directory that is empty or does not "
+            "exist",
         )
 
 
@@ -103,8 +113,8 @@ class ExportDamaged(StateError):
 
     def __init__(self, name: str, line: int, reason: str) -> None:
         super().__init__(
-            f"the export {name} is damaged: line {line}: {reason}; nothing was taken "
-            "from it, use another"
+            f"the export {name} is damaged: line {line}: {reason}",
+            "nothing was taken from it, use another",
         )
 
 
@@ -121,9 +131,9 @@ class StateUnusable(StateError):
 
     def __init__(self, directory: Path, reason: str) -> None:
         super().__init__(
-            f"the state directory {directory} cannot be used: {reason}; "
+            f"the state directory {directory} cannot be used: {reason}",
             "it must be on a disk that works and is not full, and writable for the "
-            "user whom the daemon runs as"
+            "user whom the daemon runs as",
         )
 
 

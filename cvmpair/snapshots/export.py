@@ -15,17 +15,17 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import chain, islice
-from math import isfinite
 from typing import Any, BinaryIO, Final, NoReturn, Protocol
 from zlib import crc32
 
 from attrs import asdict, define, field, fields
 
-from cvmpair.core.codec import FORMAT, checksum, decode_record
+from cvmpair.core.codec import FORMAT, check_record, checksum, decode_record
 from cvmpair.core.packing import Packed
 from cvmpair.core.pseudonym import KEY_BYTES
+from cvmpair.core.timeline import FARTHEST
 from cvmpair.snapshots.errors import ExportDamaged, ExportForeign
-from cvmpair.snapshots.summary import MODULUS, Summary
+from cvmpair.snapshots.summary import LAST_VERSION, MODULUS, Summary
 
 EXPORT: Final = 1
 """The version of the lines; that of the records is :data:`.codec.FORMAT`."""
@@ -33,7 +33,6 @@ EXPORT: Final = 1
 LONGEST_LINE: Final = 2**30
 """In bytes; the largest cluster that any limits allow has fewer."""
 
-_LARGEST: Final = 2**63
 _sealed: Final = re.compile(rb'(\{.*),"crc32":([0-9]{1,10})\}\n', re.DOTALL).fullmatch
 _record: Final = re.compile(
     r'\{"pin":"([a-z0-9]{12})","record":(.*)', re.DOTALL
@@ -166,15 +165,17 @@ class ExportReader:
 
     def _check(self, text: str) -> Packed:
         try:
-            return decode_record(text)
+            record = decode_record(text)
+            check_record(record)
         except ValueError as error:
             self._refuse(f"it is {error}")
+        return record
 
     def _read_header(self, line: bytes) -> Summary:
         if not line.startswith(b'{"cvmpair":"snapshot",'):
             raise ExportForeign(
-                f"{self.name} is no export of cvmpair; name a file that 'cvmpair "
-                "snapshot export' has written"
+                f"{self.name} is no export of cvmpair",
+                "name a file that 'cvmpair snapshot export' has written",
             )
         members = self._members(line)
         for name, known in ("export", EXPORT), ("format", FORMAT):
@@ -184,8 +185,8 @@ class ExportReader:
             if version > known:
                 raise ExportForeign(
                     f"the export {self.name} has {name} {version}, and this release "
-                    f"knows no later one than {known}; use the release that wrote it, "
-                    "or a later one"
+                    f"knows no later one than {known}",
+                    "use the release that wrote it, or a later one",
                 )
         return self._summary(members)
 
@@ -197,12 +198,16 @@ class ExportReader:
         values["pseudonym_key"] = bytes.fromhex(str(key))
         for one in fields(Summary):
             value = values[one.name]
-            if type(value) is not one.type or (
-                isinstance(value, int | float)
-                and not (isfinite(value) and -_LARGEST < value < _LARGEST)
-            ):
+            if type(value) is not one.type or not _is_possible(value):
                 self._refuse(f"its {one.name} is wrong")
         return Summary(**values)  # type: ignore[arg-type]
 
     def _refuse(self, reason: str) -> NoReturn:
         raise ExportDamaged(self.name, self._number, reason) from None
+
+
+def _is_possible(value: object) -> bool:
+    if isinstance(value, float):
+        # It is not so of what is no number.
+        return abs(value) <= FARTHEST
+    return not isinstance(value, int) or 0 <= value <= LAST_VERSION

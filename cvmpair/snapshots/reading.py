@@ -16,6 +16,7 @@ from attrs import define, field, fields
 
 from cvmpair.core.codec import FORMAT, checksums, decode_record
 from cvmpair.core.packing import Packed
+from cvmpair.core.timeline import FARTHEST
 from cvmpair.snapshots.errors import (
     StateDamaged,
     StateForeign,
@@ -23,7 +24,7 @@ from cvmpair.snapshots.errors import (
     StateUnusable,
 )
 from cvmpair.snapshots.note import VersionNote
-from cvmpair.snapshots.summary import MODULUS, Summary
+from cvmpair.snapshots.summary import LAST_VERSION, MODULUS, Summary
 from cvmpair.snapshots.wal import check_log
 
 APPLICATION_ID: Final = 0x63766D70
@@ -46,9 +47,13 @@ _UNUSABLE: Final = frozenset(
 """The errors of SQLite that are about the system and not about the file."""
 
 
+IMMUTABLE: Final = "ro&immutable=1"
+"""The mode in which SQLite makes no files beside that of a database, and needs none."""
+
+
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """
-    Connect to a file, in one of SQLite's modes: ``ro`` or ``rw``.
+    Connect to a file, in one of SQLite's modes: ``ro``, ``rw`` or :data:`IMMUTABLE`.
     """
     # The daemon uses the connection from one thread at a time, but not always from
     # the same.
@@ -71,6 +76,8 @@ class StateReader:
     :ivar at_least: another one.
     :ivar in_use: whether a daemon has the file open. Then it writes to the log, whose
         end only SQLite's index knows, and has checked it when it started.
+    :ivar touch_nothing: whether no file may be made beside it, unless its log has
+        something in it. If somebody writes meanwhile, it looks damaged.
     :ivar summary: is there at the end of :meth:`read`.
     """
 
@@ -78,6 +85,7 @@ class StateReader:
     note: VersionNote
     at_least: int = 0
     in_use: bool = False
+    touch_nothing: bool = False
     summary: Summary = field(init=False)
 
     def read(self) -> Iterator[tuple[str, Packed]]:
@@ -90,7 +98,7 @@ class StateReader:
             # need not be noted yet.
             at_least = max(self.note.read(), self.at_least)
             self._check_files()
-            with closing(connect(self.path, "ro")) as connection:
+            with closing(connect(self.path, self._mode())) as connection:
                 # All of it is read as it is at one moment.
                 connection.execute("BEGIN")
                 self._check_format(connection)
@@ -111,6 +119,9 @@ class StateReader:
             self._refuse("its text is broken" if code is None else str(error))
         except (TypeError, ValueError):
             self._refuse("it holds something of the wrong type")
+        except MemoryError:
+            # A length that is wrong, or there is no memory: it cannot be used as it is.
+            self._refuse("it asks for more memory than there is")
 
     def _refuse(self, reason: str) -> NoReturn:
         raise StateDamaged(self.path, reason) from None
@@ -122,25 +133,36 @@ class StateReader:
         if self.in_use:
             return
         try:
-            log = check_log(self.path.with_name(f"{self.path.name}-wal"))
+            log = check_log(self._log)
         except ValueError as error:
             self._refuse(str(error))
         if log.lost > 1:
             self._refuse(f"{log.lost} writes in its log cannot be read")
+
+    def _mode(self) -> str:
+        try:
+            empty = self._log.stat().st_size == 0
+        except FileNotFoundError:
+            empty = True
+        return IMMUTABLE if self.touch_nothing and empty else "ro"
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
 
     def _check_format(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
             raise StateForeign(
-                f"the file {self.path} is not a state file of cvmpair; "
-                "name another directory with --state-dir"
+                f"the file {self.path} is not a state file of cvmpair",
+                "name another directory with --state-dir",
             )
         if not 1 <= version <= FORMAT:
             raise StateForeign(
                 f"the state file {self.path} has format {version}, and this release "
-                f"knows no later one than format {FORMAT}; use the release that wrote "
-                "it, or a later one"
+                f"knows no later one than format {FORMAT}",
+                "use the release that wrote it, or a later one",
             )
 
     def _read_summary(self, connection: sqlite3.Connection) -> Summary:
@@ -153,6 +175,8 @@ class StateReader:
         summary = Summary(**dict(zip(names, rows[0][:-1], strict=True)))
         if summary.row() != rows[0]:
             self._refuse("its summary does not fit its checksum")
+        if not (summary.version <= LAST_VERSION and abs(summary.wall_time) <= FARTHEST):
+            self._refuse("its summary says what cannot be")
         return summary
 
     def _read_clusters(

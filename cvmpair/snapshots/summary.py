@@ -12,6 +12,9 @@ from cvmpair.core.timeline import ClockMark
 MODULUS: Final = 2**62
 """The sum of the clusters' checksums is kept modulo this."""
 
+LAST_VERSION: Final = 2**62
+"""No state has a later one. SQLite knows twice as many, and a run takes 10^9."""
+
 
 @frozen(kw_only=True)
 class Summary:

@@ -20,6 +20,7 @@ from cvmpair.snapshots.directory import (
     prepare_directory,
 )
 from cvmpair.snapshots.errors import (
+    ExportDamaged,
     StateDamaged,
     StateOutdated,
     StateTaken,
@@ -29,7 +30,7 @@ from cvmpair.snapshots.export import ExportReader, Reader, export_lines
 from cvmpair.snapshots.note import VersionNote
 from cvmpair.snapshots.reading import StateReader
 from cvmpair.snapshots.sqlite import DRAFT, StateFile
-from cvmpair.snapshots.summary import Contents, Summary
+from cvmpair.snapshots.summary import LAST_VERSION, Contents, Summary
 
 T = TypeVar("T")
 
@@ -98,18 +99,20 @@ def read_state(directory: Path, use: Callable[[Reader], T]) -> T:
     """
     Have a state read by ``use``, which may be called again.
 
-    The lock is left alone. A daemon that starts or stops meanwhile may make a sound
-    state look damaged, which it does not the next time.
+    The lock is left alone, and a state that no daemon uses is left as it is, so that it
+    may be on a read-only file system. A daemon that starts or stops meanwhile may make
+    a sound state look damaged, which it does not the next time.
 
     :raises StateError: if it cannot be read, or is not as it was written.
     """
     check_directory(directory)
     for _ in range(TRIES - 1):
-        holder = lock_holder(directory)
+        holder, written = lock_holder(directory), _written(directory)
         try:
             return use(_reader(directory, in_use=holder is not None))
         except (StateDamaged, StateOutdated):
-            if holder is None and lock_holder(directory) is None:
+            now = lock_holder(directory), _written(directory)
+            if holder is None and now == (holder, written):
                 raise
     return use(_reader(directory, in_use=lock_holder(directory) is not None))
 
@@ -117,7 +120,15 @@ def read_state(directory: Path, use: Callable[[Reader], T]) -> T:
 def _reader(directory: Path, *, in_use: bool) -> StateReader:
     path = directory / FILE_NAME
     note = VersionNote(path.with_name(f"{path.name}-note"))
-    return StateReader(path=path, note=note, in_use=in_use)
+    return StateReader(path=path, note=note, in_use=in_use, touch_nothing=not in_use)
+
+
+def _written(directory: Path) -> int | None:
+    # A daemon may have come and gone.
+    try:
+        return (directory / FILE_NAME).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def import_state(directory: Path, name: str, file: BinaryIO) -> Contents:
@@ -134,6 +145,8 @@ def import_state(directory: Path, name: str, file: BinaryIO) -> Contents:
     _check_vacant(directory)
     contents = verify(ExportReader(name, file))
     summary = _in_another_run(contents.summary)
+    if summary.version > LAST_VERSION:
+        raise ExportDamaged(name, 1, "its version leaves none for later changes")
     prepare_directory(directory)
     lock = DirectoryLock(directory)
     try:

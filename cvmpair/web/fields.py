@@ -1,9 +1,10 @@
 """
 From the fields of a body to legal names and values.
 
-The wording of the reasons is that of the original service, which clients show. Others
-than those that are asked for are ignored, except where a cluster is created: whoever
-asks for its protection in the wrong way must not get one without.
+The wording of the reasons is that of the original service, which clients show. A key
+is taken with other fields beside its own, which the original ignores. What has no
+counterpart there is stricter: whoever asks for protection or a short life in the wrong
+way must not get a cluster without, or a token that lives long.
 """
 
 import re
@@ -26,7 +27,11 @@ _ONLY_PROTECTED: Final = (
     '{"protected": true} with the header Content-Type: application/json.'
 )
 
-_SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}")
+_ONLY_KEY: Final = "What can be changed is key and value, and it has neither."
+_ONLY_SCOPE: Final = "The only fields here are scope and lifetime."
+
+# To JSON Schema 60.0 is whole.
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}(?:\.0+)?")
 
 
 def key_fields(
@@ -35,10 +40,14 @@ def key_fields(
     """
     Return the fields of a key, checked and trimmed.
 
-    :param partial: whether a field may be missing.
+    :param partial: whether a field may be missing; all of them only if there is no
+        other.
 
     :raises InvalidFields: with all that is wrong.
     """
+    if partial and fields and not fields.keys() & _CHECKS.keys():
+        # It would be a success that changed nothing.
+        raise InvalidFields({"non_field_errors": [_ONLY_KEY]})
     legal: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
     for name, check in _CHECKS.items():
@@ -88,6 +97,9 @@ def token_fields(fields: Mapping[str, object]) -> tuple[Scope, float | None]:
     :raises InvalidFields: with all that is wrong.
     """
     errors: dict[str, list[str]] = {}
+    if fields.keys() - {"scope", "lifetime"}:
+        # Their names are not repeated: they may be anything.
+        errors["non_field_errors"] = [_ONLY_SCOPE]
     scopes = [scope for scope in SCOPES if scope == fields.get("scope")]
     if "scope" not in fields:
         errors["scope"] = ["This field is required."]

@@ -70,7 +70,8 @@ def _object(required: list[str], **properties: Part) -> Part:
 
 SCHEMAS: Final[Part] = {
     "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
-    # Who asks for protection by another name is not to think that he has got it.
+    # Who asks for protection, or a short life, by another name is not to think that he
+    # has got it.
     "NewCluster": _object([], protected={"type": "boolean"})
     | {"additionalProperties": False},
     "Cluster": _object(_CLUSTER, **_OF_CLUSTER),
@@ -90,7 +91,8 @@ SCHEMAS: Final[Part] = {
             "maximum": 10**12 - 1,
             "description": "In seconds. No token outlives its cluster.",
         },
-    ),
+    )
+    | {"additionalProperties": False},
     "Key": _object(
         ["key", "value"], key=NAME, value={"type": "string", "minLength": 1}
     ),
@@ -101,7 +103,15 @@ SCHEMAS: Final[Part] = {
         "description": "The name, a colon, a space, and the value; no line break.",
     },
     "NewKey": _object(["key", "value"], key=_NEW_NAME, value=_NEW_VALUE),
-    "KeyChange": _object([], key=_NEW_NAME, value=_NEW_VALUE),
+    # Others than these alone are refused; nothing at all is a change of nothing.
+    "KeyChange": _object([], key=_NEW_NAME, value=_NEW_VALUE)
+    | {
+        "anyOf": [
+            {"required": ["key"]},
+            {"required": ["value"]},
+            {"maxProperties": 0},
+        ]
+    },
     "Problem": _object(
         ["type", "title", "status", "detail"],
         type={"enum": [f"/problems#{kind.name}" for kind in PROBLEM_TYPES.values()]},

@@ -99,17 +99,36 @@ def test_a_root_that_is_not_there(tmp_path: Path) -> None:
         assert ended.stderr.count(b"\n") == 1
 
 
-def test_what_is_damaged_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("data", "mode", "why"),
+    [
+        (b"\x1f\x8b\x08sesame", 0o600, b"its end is missing"),
+        (b"sesame", 0o666, b"others than its owner may write it"),
+    ],
+    ids=["damaged", "refused"],
+)
+def test_user_data_that_cannot_be_read(
+    tmp_path: Path, data: bytes, mode: int, why: bytes
+) -> None:
     path = tmp_path / CONTEXT
     path.parent.mkdir()
-    path.write_bytes(b"\x1f\x8b\x08sesame")
+    path.write_bytes(data)
+    path.chmod(mode)
     ended = run("pair", f"--root={tmp_path}", "--source-order=cloud-init,injected")
-    assert ended.returncode == 0
-    told, nothing = ended.stderr.splitlines()
-    assert b"injected: cannot be read: " in told
+    assert ended.returncode == 2
+    (told,) = ended.stderr.splitlines()
+    assert b"There are user data that cannot be read" in told
+    assert b"injected: " in told
+    assert why in told
     assert str(path).encode() in told
-    assert b"nothing to do" in nothing
     assert b"sesame" not in ended.stderr
+
+
+def test_nothing_anywhere(tmp_path: Path) -> None:
+    ended = run("pair", f"--root={tmp_path}", "--source-order=cloud-init,disk,injected")
+    assert ended.returncode == 0
+    (told,) = ended.stderr.splitlines()
+    assert b"nothing to do" in told
 
 
 def test_no_ready_for_the_cluster_before(daemon: Daemon, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ STATE: dict[str, Any] = {
         ({"mode": 0o702}, {"state directory": "fail"}),
         ({"free": GIB // 2}, {"disk space": "warn"}),
         ({"free": GIB // 32}, {"disk space": "fail"}),
-        ({"problem": "it is damaged; restore it"}, {"state file": "fail"}),
+        ({"problem": "damaged", "next_step": "restore it"}, {"state file": "fail"}),
         ({"exists": False, "creatable": True}, {}),
         ({"exists": False}, {"state directory": "fail"}),
     ],

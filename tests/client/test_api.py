@@ -453,6 +453,30 @@ def test_the_detail_of_a_problem(clock: Clock, body: str, detail: str) -> None:
         assert error.detail == detail
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"limit": "guesses", "detail": "sesame enico1qq0oey"}', "typing errors"),
+        ('{"limit": "sesame"}', ""),
+        ('{"limit": ["sesame"]}', ""),
+        ("sesame", ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["has", "key", "add"])
+def test_the_limit_that_a_problem_names(
+    clock: Clock, name: str, body: str, said: str
+) -> None:
+    headers = {"Content-Type": "application/problem+json"}
+    treq = StubTreq(Canned(429, body.encode(), headers))
+    error = failure_of(EXCHANGES[name](client_of(treq, clock)))
+    assert isinstance(error, RetryLater)
+    assert said in error.detail
+    assert bool(error.detail) is bool(said)
+    for text in (error.detail, str(error)):
+        assert "sesame" not in text
+        assert PIN not in text
+
+
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_long_body_is_not_read(clock: Clock, status: int) -> None:
     body = b'{"pin": "enico1qq0oey"}' + b" " * 70_000

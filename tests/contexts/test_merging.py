@@ -97,7 +97,7 @@ lines = st.one_of(
             "# remark = 1",
         ]
     ),
-    st.text(st.characters(exclude_characters="\n:"), max_size=12),
+    st.text(st.characters(exclude_characters="\0\n:"), max_size=12),
 )
 bases = st.builds(
     lambda first, rest, newline, end: newline.join([first, *rest]) + end,
@@ -277,6 +277,22 @@ def test_wrapped_bases(wrap: object) -> None:
         assert into(wrap(base)) == into(base)
 
 
+@pytest.mark.parametrize(
+    "base",
+    [bytes(range(256)), b"\xff\xfes\0e\0s\0", b"\x7fELF\x02\x01\x01\x80", b"s\0"],
+)
+@pytest.mark.parametrize("mime", [False, True])
+def test_a_base_that_is_no_text(base: bytes, *, mime: bool) -> None:
+    for data in base, gzip.compress(base):
+        with pytest.raises(ContextWrong, match="no text in UTF-8, and neither gzip"):
+            into(data, mime=mime)
+
+
+@pytest.mark.parametrize("base", [b"caf\xe9 \x1b[1m\n", b"sesame \x01\n"])
+def test_text_with_strange_letters(base: bytes) -> None:
+    assert into(base).data.startswith(base)
+
+
 def test_text_that_only_looks_like_base64() -> None:
     assert into(b"abcd", plain=True).data.startswith(b"abcd\n[ucernvm-begin]\n")
 
@@ -289,6 +305,8 @@ def test_text_that_only_looks_like_base64() -> None:
         gzip.compress(bytes(MAX_SIZE + 1)),
         bytes(MAX_SIZE + 1),
     ],
+    # gzip notes the time.
+    ids=["cut off", "damaged", "too large once unpacked", "too large"],
 )
 def test_broken_and_endless_bases(base: bytes) -> None:
     with pytest.raises(ContextWrong) as caught:

@@ -321,7 +321,7 @@ def test_a_terminal_and_a_pipe(daemon: Daemon, boot: Boot) -> None:
     assert "\n" not in "".join(line)
     assert len(line) >= 2
     for text in line:
-        assert text.startswith("waiting for master_ready for ")
+        assert text.startswith("cvmpair-agent: waiting for master_ready for ")
         assert len(text) < 80
     assert last.startswith("cvmpair-agent: Gave up waiting for master_ready ")
 

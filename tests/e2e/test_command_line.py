@@ -214,7 +214,7 @@ def make_damaged(file: Path) -> None:
     [
         (make_foreign, "not a database"),
         (make_newer, "use the release that wrote it"),
-        (make_damaged, "Restore it from a backup"),
+        (make_damaged, "restore it from a backup"),
     ],
 )
 def test_state_file_of_another_kind(

@@ -5,6 +5,7 @@ Certificates that are renewed while the daemon runs.
 import http.client
 import re
 import signal
+import sqlite3
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,12 @@ class Site:
         """
         pem = ssl.get_server_certificate(("localhost", self.daemon.port))
         return fingerprint_of(load_pem_x509_certificate(pem.encode()))
+
+    def key_of_file(self) -> str:
+        """
+        Return the fingerprint of the certificate that there is.
+        """
+        return fingerprint_of(load_pem_x509_certificate(self.pem.read_bytes()))
 
 
 @pytest.fixture
@@ -146,6 +153,30 @@ def test_a_renewal_ends_no_connection(
         assert waiter.getresponse().status == 200
         assert daemon.terminate() == 0
     assert "Traceback" not in daemon.log.read_text()
+
+
+def test_a_renewal_while_the_state_is_loaded(
+    start: Callable[[Endpoint], Site],
+) -> None:
+    site = start(ssl_endpoint)
+    with site.daemon as daemon:
+        assert daemon.terminate() == 0
+        # While somebody has the file to himself, the daemon waits for it.
+        other = sqlite3.connect(daemon.state_dir / "cvmpair.db", isolation_level=None)
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        before = len(daemon.log.read_text())
+        daemon.spawn()
+        await_(lambda: "certificate listen=" in daemon.log.read_text()[before:])
+        old = site.key_of_file()
+        site.renew()
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGHUP)
+        assert " started " not in daemon.log.read_text()[before:]
+        other.close()
+        # The signal came after the certificate was read, and is not lost.
+        await_(lambda: daemon.log.read_text().count("certificate listen=", before) == 2)
+        assert site.key() == site.key_of_file() != old
 
 
 def test_without_a_certificate_the_signal_does_nothing(tmp_path: Path) -> None:

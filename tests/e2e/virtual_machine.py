@@ -85,8 +85,10 @@ class Command:
         """
         deadline = time.monotonic() + PATIENCE
         while text not in self.said.read_text():
-            assert self.process.poll() is None, self.said.read_text()
-            assert time.monotonic() < deadline, self.said.read_text()
+            ended = self.process.poll() is not None
+            said = self.said.read_text()
+            assert text in said or not ended, said
+            assert time.monotonic() < deadline, said
             time.sleep(0.02)
 
     def end(self, number: signal.Signals) -> Ended:

@@ -45,6 +45,7 @@ class Histories:
     :ivar tags: by value, and
     :ivar values: by tag, as they were told.
     :ivar last: the value that somebody was told last, by key.
+    :ivar failures: what ended clients before their time.
     """
 
     daemon: Daemon
@@ -56,6 +57,7 @@ class Histories:
     values: dict[str, str] = field(init=False, factory=dict)
     last: dict[str, str] = field(init=False, factory=dict)
     confused: list[str] = field(init=False, factory=list)
+    failures: list[Exception] = field(init=False, factory=list)
     _left: list[str] = field(init=False)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
 
@@ -100,6 +102,12 @@ class User:
     _connection: http.client.HTTPConnection = field(init=False)
 
     def run(self) -> None:
+        try:
+            self._run()
+        except Exception as failure:
+            self.histories.failures.append(failure)
+
+    def _run(self) -> None:
         self._connection = http.client.HTTPConnection(
             "127.0.0.1", self.histories.daemon.port, timeout=60
         )

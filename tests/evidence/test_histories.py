@@ -10,7 +10,10 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.e2e.daemon import Daemon
+from tests.evidence import history
 from tests.evidence.amounts import amount
 from tests.evidence.history import Histories, User
 from tests.evidence.linearizability import Outcome, linearizable
@@ -37,12 +40,16 @@ def one_round(daemon: Daemon, random: Random) -> Histories:
     for thread in threads:
         thread.start()
     for moment in moments:
-        while histories.left > moment:
+        while histories.left > moment and any(map(threading.Thread.is_alive, threads)):
             time.sleep(0.0005)
+        if histories.failures:
+            break
         daemon.kill()
         daemon.start()
     for thread in threads:
         thread.join()
+    for failure in histories.failures:
+        raise failure
     return histories
 
 
@@ -54,14 +61,23 @@ def test_each_key_behaves_like_one_copy(tmp_path: Path) -> None:
         for _ in range(HISTORIES // KEYS):
             done = one_round(daemon, random)
             assert not done.confused, f"a tag stands for two values, seed {seed}"
-            for key, history in done.histories.items():
-                assert len(history) == LENGTH
-                assert linearizable(history), f"{key}, seed {seed}: {history}"
+            for key, operations in done.histories.items():
+                assert len(operations) == LENGTH
+                assert linearizable(operations), f"{key}, seed {seed}: {operations}"
                 outcomes.update(
                     f"{one.kind.value}{' if' * bool(one.expected)}: {one.outcome.value}"
-                    for one in history
+                    for one in operations
                 )
     print(f"{HISTORIES} histories, seed {seed}: {dict(outcomes)}")
     # All that can be told was told, and some clients were told nothing.
     told = {outcome.rpartition(" ")[2] for outcome in outcomes}
     assert told == {outcome.value for outcome in Outcome}
+
+
+def test_a_status_that_is_not_documented_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if there were none, so all clients end at once.
+    monkeypatch.setattr(history, "OUTCOMES", {})
+    with Daemon(tmp_path / "state") as daemon, pytest.raises(KeyError):
+        one_round(daemon, Random(1))

@@ -113,6 +113,19 @@ def test_what_is_missing_is_noticed(
     assert missing(page.replace(*fault), PROGRAMS[name]) == lacks
 
 
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("cvmpair.1", [0, 1, 2, 5, 8, 130]),
+        ("cvmpair-agent.1", [0, 1, 2, 3, 4, 5, 6, 8, 130]),
+        ("twistd-cvmpair.8", [0, 1, 2]),
+    ],
+)
+def test_page_has_the_exit_codes(name: str, codes: list[int]) -> None:
+    _, _, told = read(manual.pages()[name]).partition("exit")
+    assert [code for code in codes if not re.search(rf"\b{code}\b", told)] == []
+
+
 def test_no_character_is_taken_for_a_command_of_roff() -> None:
     text = ".so /etc/passwd\n'br \\fBbold\\fP --"
     page = f".TH A 1\n{manual.escaped(text)}\n"

@@ -33,7 +33,7 @@ def _is_value(text: str) -> bool:
         return False
 
 
-times = st.floats(min_value=-1e11, max_value=1e11, allow_nan=False)
+times = st.floats(min_value=-2e10, max_value=2e10, allow_nan=False)
 versions = st.integers(min_value=0, max_value=2**62)
 pins = st.text(PIN_ALPHABET, min_size=PIN_LENGTH, max_size=PIN_LENGTH)
 key_names = st.text(

@@ -16,11 +16,10 @@ from cvmpair.core.batch import Batch
 from cvmpair.snapshots.directory import DirectoryLock, lock_holder
 from cvmpair.snapshots.errors import (
     ExportDamaged,
-    ExportForeign,
     StateError,
     StateLocked,
 )
-from cvmpair.snapshots.export import ExportReader, _seal, export_lines
+from cvmpair.snapshots.export import ExportReader, export_lines
 from cvmpair.snapshots.reading import StateReader
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.snapshots.transfer import export_state, import_state, read_state, verify
@@ -41,20 +40,6 @@ from tests.snapshots.states import (
 
 def reader(data: bytes) -> ExportReader:
     return ExportReader("it", io.BytesIO(data))
-
-
-@pytest.fixture(scope="module")
-def export(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """
-    An export of three clusters.
-    """
-    directory = lay_out(tmp_path_factory.mktemp("exported") / "state", {})
-    state = opened(directory)
-    state.write(put(7, 1, 2, 3), MARK)
-    state.close()
-    file = io.BytesIO()
-    export_state(directory, file)
-    return file.getvalue()
 
 
 @settings(max_examples=25)
@@ -184,49 +169,6 @@ def test_an_end_of_another_export(export: bytes, tmp_path: Path) -> None:
     end = other.getvalue().splitlines(keepends=True)[-1]
     with pytest.raises(ExportDamaged, match="line 5: it does not close"):
         verify(reader(b"".join([*lines, end])))
-
-
-def changed_header(export: bytes, old: bytes, new: bytes) -> bytes:
-    header, rest = export.split(b"\n", 1)
-    body = header.rpartition(b',"crc32"')[0]
-    assert old in body
-    return _seal(body.replace(old, new).decode()) + rest
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "kind", "hint"),
-    [
-        (b'"export":1', b'"export":2', ExportForeign, "has export 2"),
-        (b'"format":', b'"format":9', ExportForeign, "has format 9"),
-        (b'"export":1', b'"export":true', ExportDamaged, "does not say its export"),
-        (b'"export":1', b'"export":0', ExportDamaged, "does not say its export"),
-        (b'"version":7', b'"version":"7"', ExportDamaged, "version is wrong"),
-        (b'"version":7', b'"version":1e400', ExportDamaged, "version is wrong"),
-        (b'"version":7', b'"version":%d' % 2**63, ExportDamaged, "version is wrong"),
-        (b"1000000000.25", b"1e999", ExportDamaged, "book_time is wrong"),
-        (b"1000000000.25", b"null", ExportDamaged, "book_time is wrong"),
-        (b'"pseudonym_key":"', b'"pseudonym_key":"0', ExportDamaged, "pseudonym_key"),
-        (b'"clusters":3', b'"clusters":4', ExportDamaged, "3 of 4 clusters"),
-        (b'"clusters":3', b'"clusters":', ExportDamaged, "no JSON object"),
-        (b'"clusters":3', b'"clusters":' + b"[" * 10**5, ExportDamaged, "no JSON"),
-    ],
-)
-def test_headers_that_say_something_else(
-    export: bytes, old: bytes, new: bytes, kind: type[StateError], hint: str
-) -> None:
-    with pytest.raises(kind, match=hint):
-        verify(reader(changed_header(export, old, new)))
-
-
-@pytest.mark.parametrize(
-    "record", ["[]", '"sesame"', '[1.0,2.0,3,["sesame"]]', "[1.0, 2.0, 3]", "]"]
-)
-def test_records_that_are_none(export: bytes, record: str) -> None:
-    lines = export.splitlines(keepends=True)
-    lines[2] = _seal(f'{{"pin":"000000000002","record":{record}')
-    with pytest.raises(ExportDamaged, match="line 3: it is not a ") as refused:
-        verify(reader(b"".join(lines)))
-    assert MARKER not in str(refused.value)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"sesame\n", b"\xff" * 100, b"{}\n"])

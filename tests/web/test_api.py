@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from cvmpair.core.names import is_pin
 from cvmpair.web.api import CLUSTERS
-from tests.web.caller import Caller
+from tests.web.caller import Caller, assert_wrong
 from tests.web.wire import Wire
 
 UNKNOWN = f"{CLUSTERS}/aaaaaaaaaaaa"
@@ -145,6 +145,7 @@ def test_put_changes_a_key(caller: Caller, key: str) -> None:
         ({"value": "shut"}, "sesame", "shut"),
         ({"key": "sesame2"}, "sesame2", "open"),
         ({"key": "sesame2", "value": "shut"}, "sesame2", "shut"),
+        ({"value": "shut", "other": "1"}, "sesame", "shut"),
         ({}, "sesame", "open"),
     ],
 )
@@ -155,6 +156,14 @@ def test_patch_takes_any_field(
     assert answer.status == 200
     assert answer.json == {"key": name, "value": value}
     assert caller.ask("GET", key).status == (200 if name == "sesame" else 404)
+
+
+def test_patch_with_other_fields_alone_is_refused(caller: Caller, key: str) -> None:
+    before = caller.ask("GET", key)
+    reason = "What can be changed is key and value, and it has neither."
+    answer = caller.send("PATCH", key, {"valu": "shut"})
+    assert_wrong(answer, {"non_field_errors": [reason]})
+    assert caller.ask("GET", key).headers["ETag"] == before.headers["ETag"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])

@@ -5,13 +5,18 @@ The document that describes the API says what the API does.
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from cvmpair.core.errors import InvalidFields
 from cvmpair.core.names import MAX_VALUE_BYTES, is_pin, key_name
 from cvmpair.web.api import OPENAPI, PairingAPI
+from cvmpair.web.bodies import read_body
+from cvmpair.web.fields import key_fields, token_fields
 from cvmpair.web.openapi import document
 from cvmpair.web.problems import PROBLEM_TYPES
 from tests.web.caller import Caller
@@ -93,6 +98,36 @@ def test_it_knows_how_long_a_value_may_be() -> None:
     for name in "NewKey", "KeyChange":
         value = DOCUMENT["components"]["schemas"][name]["properties"]["value"]
         assert value["maxLength"] == MAX_VALUE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("NewKey", {"key": "sesame", "value": "open", "other": "1"}),
+        ("KeyChange", {}),
+        ("KeyChange", {"value": "open", "other": "1"}),
+        ("KeyChange", {"other": "1"}),
+        ("NewToken", {"scope": "read", "lifetime": 2}),
+        ("NewToken", {"scope": "read", "lifetme": 2}),
+    ],
+)
+def test_it_knows_which_fields_a_body_may_have(
+    name: str, fields: Mapping[str, object]
+) -> None:
+    read = {
+        "NewKey": key_fields,
+        "KeyChange": partial(key_fields, partial=True),
+        "NewToken": token_fields,
+    }[name]
+    try:
+        # As the body is read, where a number is text.
+        read(read_body(b"application/json", json.dumps(fields).encode()))
+    except InvalidFields:
+        legal = False
+    else:
+        legal = True
+    schema = DOCUMENT["components"]["schemas"][name]
+    assert OAS31Validator(schema).is_valid(fields) is legal
 
 
 def test_it_is_served_once_and_then_known(caller: Caller) -> None:

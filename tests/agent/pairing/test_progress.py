@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from twisted.internet.task import Clock
 
-from cvmpair_agent.pairing.progress import COLUMNS, ERASE, duration, progress_on
+from cvmpair_agent.pairing.progress import COLUMNS, ERASE, PREFIX, duration, progress_on
 from tests.agent.pairing.machine import Terminal
 
 
@@ -38,11 +38,11 @@ def test_a_terminal_has_one_line_that_counts(clock: Clock) -> None:
     assert "\n" not in stream.getvalue()
     shown = stream.getvalue().split(ERASE)[1:]
     assert len(shown) == 65
-    assert shown[0] == "waiting for master_ready for 1 s: not there yet"
-    assert shown[-1] == "waiting for master_ready for 1 min 5 s: not there yet"
+    assert shown[0] == f"{PREFIX}waiting for master_ready for 1 s: not there yet"
+    assert shown[-1] == f"{PREFIX}waiting for master_ready for 1 min 5 s: not there yet"
     progress.wait("another reason")
     assert stream.getvalue().endswith(
-        f"{ERASE}waiting for master_ready for 1 min 5 s: another reason"
+        f"{ERASE}{PREFIX}waiting for master_ready for 1 min 5 s: another reason"
     )
     progress.end()
     assert stream.getvalue().endswith(f"reason{ERASE}")
@@ -74,7 +74,9 @@ def test_the_time_counts_anew_for_each_thing(clock: Clock) -> None:
     progress.end()
     progress.begin("master_ip")
     progress.wait("not there yet")
-    assert stream.getvalue().endswith("waiting for master_ip for 0 s: not there yet")
+    assert stream.getvalue().endswith(
+        "cvmpair-agent: waiting for master_ip for 0 s: not there yet"
+    )
     progress.end()
 
 
@@ -87,10 +89,10 @@ def test_a_log_has_one_line_for_each_change(clock: Clock) -> None:
         clock.advance(25)
     progress.end()
     assert stream.getvalue().splitlines() == [
-        "waiting for master_ready: not there yet",
-        "waiting for master_ready: away",
-        "waiting for master_ready: not there yet",
-        "waited 2 min 5 s for master_ready",
+        f"{PREFIX}waiting for master_ready: not there yet",
+        f"{PREFIX}waiting for master_ready: away",
+        f"{PREFIX}waiting for master_ready: not there yet",
+        f"{PREFIX}waited 2 min 5 s for master_ready",
     ]
 
 

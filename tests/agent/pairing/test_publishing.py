@@ -60,9 +60,9 @@ def test_a_service_that_is_away_is_asked_again(machine: Machine) -> None:
     machine.pass_time(running)
     assert running.done == [None]
     assert machine.log.getvalue().splitlines() == [
-        "waiting for the service to take master_ip: the service cannot be reached: it "
-        "refuses connections",
-        "waited 2 min 0 s for the service to take master_ip",
+        "cvmpair-agent: waiting for the service to take master_ip: the service "
+        "cannot be reached: it refuses connections",
+        "cvmpair-agent: waited 2 min 0 s for the service to take master_ip",
     ]
 
 

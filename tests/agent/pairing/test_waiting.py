@@ -41,8 +41,8 @@ def test_a_master_that_comes(machine: Machine) -> None:
     machine.pass_time(running)
     assert running.done == [ADDRESS]
     assert machine.log.getvalue().splitlines() == [
-        "waiting for master_ready: the master has not published it yet",
-        "waited 4 min 30 s for master_ready",
+        "cvmpair-agent: waiting for master_ready: the master has not published it yet",
+        "cvmpair-agent: waited 4 min 30 s for master_ready",
     ]
 
 
@@ -166,6 +166,19 @@ def test_the_service_asks_for_more_patience(machine: Machine) -> None:
     machine.add(MASTER_READY, READY)
     machine.pass_time(running)
     assert running.done == [ADDRESS]
+
+
+def test_the_service_says_which_limit_there_is(machine: Machine) -> None:
+    busy = RetryLater("it answered 429")
+    busy.detail = "Too many PINs."
+    machine.service.fault = raising(busy)
+    running = waiting(machine)
+    machine.pass_time(running, tries=1000)
+    assert "it answered 429: Too many PINs." in str(running.error)
+    assert machine.log.getvalue().splitlines()[0] == (
+        "cvmpair-agent: waiting for master_ready: the service asks for patience: it "
+        "answered 429: Too many PINs"
+    )
 
 
 @pytest.mark.parametrize(

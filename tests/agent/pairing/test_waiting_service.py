@@ -52,7 +52,7 @@ def test_the_worker_is_told_at_once(waiting_machine: Machine) -> None:
     assert asked.count(f"key {MASTER_READY}") <= 2 + 200 // WAIT
     assert asked.count("has_cluster") < asked.count(f"key {MASTER_READY}")
     assert machine.log.getvalue().splitlines()[0] == (
-        "waiting for master_ready: the master has not published it yet"
+        "cvmpair-agent: waiting for master_ready: the master has not published it yet"
     )
 
 

@@ -15,7 +15,7 @@ from cvmpair_agent.files.root import Root
 from cvmpair_agent.userdata.cloud_init import CloudInit
 from cvmpair_agent.userdata.context_file import ContextFile
 from cvmpair_agent.userdata.injected import Injected
-from cvmpair_agent.userdata.source import Kind, Source, SourceUnusable
+from cvmpair_agent.userdata.source import DataUnreadable, Kind, Source, SourceUnusable
 from tests.agent.images import write_tree
 
 DATA = b"sesame\n"
@@ -33,6 +33,7 @@ def look(source: Source) -> list[tuple[str, bytes]]:
 def refusal(root: Path) -> str:
     with pytest.raises(SourceUnusable) as raised:
         Injected(root=Root(root)).look().send(None)
+    assert isinstance(raised.value, DataUnreadable)
     assert "sesame" not in str(raised.value)
     assert "\n" not in str(raised.value)
     return str(raised.value)

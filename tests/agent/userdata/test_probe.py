@@ -18,7 +18,7 @@ from cvmpair_agent.userdata.address import Address, address_of
 from cvmpair_agent.userdata.drive import drive
 from cvmpair_agent.userdata.metadata import Servers
 from cvmpair_agent.userdata.probe import PROBE_SECONDS, TcpProbe
-from cvmpair_agent.userdata.source import Kind, UserData
+from cvmpair_agent.userdata.source import Kind, SourceUnusable, UserData
 from tests.agent.userdata.servers import FakeServer
 
 Serve = Callable[..., FakeServer]
@@ -115,6 +115,8 @@ def test_a_silent_server_is_not_asked() -> None:
     assert probe.asked == []
     assert drive(first.look())[0].place == "http://10.0.0.1"
     assert drive(second.look()) == []
+    with pytest.raises(SourceUnusable, match=r"^http://10\.0\.0\.2:8080: "):
+        drive(servers.probed(silent, named=True).look())
     assert drive(first.look())
     assert (there.looks, silent.looks) == (2, 0)
     # All at once, and only once.
