@@ -18,6 +18,7 @@ from cvmpair.checks.listening import check_listening, check_saving
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
+from cvmpair.commands.output import STANDARD_OUTPUT, naming
 from cvmpair_agent.errors import AgentError, ContextWrong
 
 _EPILOG: Final = """\
@@ -73,10 +74,11 @@ def run(options: Namespace, daemon: Sequence[str], service_url: str | None) -> N
     words = [*daemon, *(f"{name}={word}" for name, word in given.items() if word)]
     verdicts = list(_verdicts(options, words, service_url))
     if options.json:
-        print(json.dumps([_members(verdict) for verdict in verdicts], indent=1))
+        text = json.dumps([_members(verdict) for verdict in verdicts], indent=1)
     else:
-        for verdict in verdicts:
-            print(_line(verdict))
+        text = "\n".join(_line(verdict) for verdict in verdicts)
+    with naming(STANDARD_OUTPUT):
+        print(text, flush=True)
     failed = sum(verdict.level is Level.FAIL for verdict in verdicts)
     if failed:
         raise AgentError(f"{failed} of {len(verdicts)} checks failed")
