@@ -334,7 +334,7 @@ def test_a_damaged_state_is_not_exported(daemon: Daemon, tmp_path: Path) -> None
     "words",
     [
         (),
-        ("sesame",),
+        ("made",),
         ("export",),
         ("import", "file"),
         ("verify",),
