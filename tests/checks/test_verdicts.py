@@ -118,18 +118,33 @@ STATE: dict[str, Any] = {
         ({"holder": 12}, {}),
         ({"user": "sesame"}, {"state directory": "fail"}),
         ({"mode": 0o750}, {"state directory": "fail"}),
+        ({"not_its": (("lock", "root"),)}, {"owner of the state": "fail"}),
+        (
+            {"not_its": (("lock", "root"),), "holder": 12},
+            {"owner of the state": "warn"},
+        ),
         ({"mode": 0o702}, {"state directory": "fail"}),
         ({"free": GIB // 2}, {"disk space": "warn"}),
         ({"free": GIB // 32}, {"disk space": "fail"}),
         ({"problem": "damaged", "next_step": "restore it"}, {"state file": "fail"}),
         ({"exists": False, "creatable": True}, {}),
         ({"exists": False}, {"state directory": "fail"}),
+        (
+            {"exists": False, "creatable": True, "in_the_way": "/state"},
+            {"state directory": "fail"},
+        ),
     ],
 )
 def test_state(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     found = summed_up(check_state(StateFacts(**(STATE | changed))))
     assert {about: level for about, level in found.items() if level != "ok"} == not_ok
     assert ("lock" in found) == ("state file" in found) == changed.get("exists", True)
+
+
+def test_a_state_that_cannot_be_looked_at() -> None:
+    facts = StateFacts(**(STATE | {"user": "other", "is_closed": True}))
+    levels = {"state directory": "fail", "disk space": "ok", "lock": "warn"}
+    assert summed_up(check_state(facts)) == levels
 
 
 NOW = 1_000_000.0

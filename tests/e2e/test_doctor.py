@@ -246,9 +246,32 @@ def test_no_directory(tmp_path: Path) -> None:
     found = doctor("--state-dir", tmp_path / "a" / "b")
     assert found.code == 0
     assert "does not exist yet" in found.line("state directory")
-    (tmp_path / "file").touch()
-    found = doctor("--state-dir", tmp_path / "file" / "state")
-    assert "does not exist" in found.line("state directory")
+    file = tmp_path / "file"
+    file.touch()
+    for place in file, file / "state":
+        found = doctor("--state-dir", place)
+        assert found.code == 1
+        assert f"{file} is no directory; name" in found.line("state directory")
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-note"])
+def test_what_is_left_of_a_state(tmp_path: Path, suffix: str) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / f"cvmpair.db{suffix}").touch(0o600)
+    found = doctor("--state-dir", tmp_path)
+    assert found.code == 1
+    assert f"it is missing while its {suffix} file" in found.line("state file")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "lock").touch(0o600)
+    assert "owner of the state" not in doctor("--state-dir", tmp_path).levels
+    os.chown(tmp_path, 65534, 65534)
+    found = doctor("--state-dir", tmp_path)
+    assert found.code == 1
+    assert "lock (root); chown -R nobody" in found.line("owner of the state")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -265,7 +288,9 @@ def test_another_user() -> None:
         shutil.rmtree(reachable)
     assert found.code == 1
     assert "belongs to the user root, and this" in found.line("state directory")
-    assert "ermission denied" in found.line("state file")
+    # What it cannot see it does not say.
+    assert "the user nobody cannot see who has it" in found.line("lock")
+    assert "state file" not in found.levels
 
 
 def test_nobody_there() -> None:
