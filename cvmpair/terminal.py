@@ -36,13 +36,13 @@ class Terminal:
         options: Mapping[str, object] = launcher or {}
         if not options.get("nodaemon", True):
             # The process that goes into the background closes its own.
-            return cls(stream=os.fdopen(os.dup(2), "w", buffering=1), is_own=True)
+            return cls(stream=_copy(), is_own=True)
         elsewhere = [options.get(name) for name in ("syslog", "logger")]
         is_logged = (
             options.get("logfile") in {None, "", "-"}
             and not any(elsewhere)
             and options.get("logFile", sys.stdout) is sys.stdout
-            and os.path.samestat(os.fstat(1), os.fstat(2))
+            and _is_standard_output()
         )
         return cls(is_logged=is_logged, stream=sys.__stderr__ or sys.stderr)
 
@@ -64,3 +64,19 @@ class Terminal:
         """
         if self._is_own:
             self._stream.close()
+
+
+def _copy() -> TextIO:
+    try:
+        descriptor = os.dup(2)
+    except OSError:
+        # It is closed.
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    return os.fdopen(descriptor, "w", buffering=1)
+
+
+def _is_standard_output() -> bool:
+    try:
+        return os.path.samestat(os.fstat(1), os.fstat(2))
+    except OSError:
+        return False
