@@ -36,7 +36,7 @@ class Terminal:
         options: Mapping[str, object] = launcher or {}
         if not options.get("nodaemon", True):
             # The process that goes into the background closes its own.
-            return cls(stream=_copy(), is_own=True)
+            return cls(stream=os.fdopen(os.dup(2), "w", buffering=1), is_own=True)
         elsewhere = [options.get(name) for name in ("syslog", "logger")]
         is_logged = (
             options.get("logfile") in {None, "", "-"}
@@ -64,15 +64,6 @@ class Terminal:
         """
         if self._is_own:
             self._stream.close()
-
-
-def _copy() -> TextIO:
-    try:
-        descriptor = os.dup(2)
-    except OSError:
-        # It is closed.
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-    return os.fdopen(descriptor, "w", buffering=1)
 
 
 def _is_standard_output() -> bool:
