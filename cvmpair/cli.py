@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from cvmpair.commands.cluster import KnownCluster
 from cvmpair.commands.context import ContextCommand
 from cvmpair.commands.doctor import run as run_doctor
+from cvmpair.commands.output import STANDARD_OUTPUT, naming
 from cvmpair.commands.parser import SERVICE_URL, parser
 from cvmpair.commands.signals import end_by, first_signal
 from cvmpair.commands.snapshot import run as run_snapshot
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
         run_snapshot(options)
         return
     word = options.service_url or os.environ.get(SERVICE_URL) or None
-    url = None if word is None else service_url(word)
+    url = None if word is None else service_url(word, is_shown=True)
     if options.command == "doctor":
         _check_fingerprint(options, url)
         run_doctor(options, daemon, url)
@@ -56,7 +57,8 @@ def run(options: argparse.Namespace, daemon: Sequence[str] = ()) -> None:
         return
 
     def show(cluster: KnownCluster) -> None:
-        print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
+        with naming(STANDARD_OUTPUT):
+            print(cluster.to_json() if options.json else cluster.to_lines(), flush=True)
 
     cluster = _create(url or "", options, show)
     if cluster.tokens and url is not None and is_in_clear(url):

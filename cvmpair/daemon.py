@@ -24,9 +24,8 @@ from cvmpair.core.descriptors import Descriptors
 from cvmpair.core.pseudonym import Pseudonyms
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
-from cvmpair.options import fail
 from cvmpair.services.certificates import Certificates
-from cvmpair.services.endpoints import in_one_line
+from cvmpair.services.endpoints import in_one_line, why_not_bound
 from cvmpair.services.expiry import Expiry
 from cvmpair.services.keepalive import find_vanished_peers
 from cvmpair.services.snapshotting import Snapshotting
@@ -41,6 +40,7 @@ from cvmpair.snapshots.directory import (
 from cvmpair.snapshots.errors import StateError, StateUnusable, WriteFailed
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.stores.memory import MemoryStore
+from cvmpair.terminal import Terminal
 from cvmpair.web.admin import Admin
 from cvmpair.web.gauges import add_gauges
 from cvmpair.web.guard import Guard
@@ -72,6 +72,7 @@ class PairingDaemon(Service):
     :ivar open_files: how many files the process may have open, if that is limited.
     :ivar log_observer: what ``twistd`` is to log with instead of its own.
     :ivar certificates: those of the endpoints.
+    :ivar terminal: where to say why it cannot start.
     """
 
     _log = Logger()
@@ -86,6 +87,7 @@ class PairingDaemon(Service):
     open_files: int | None = None
     log_observer: ILogObserver | None = None
     certificates: Certificates = field(factory=Certificates)
+    terminal: Terminal
     _ports: list[IListeningPort] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -203,9 +205,10 @@ class PairingDaemon(Service):
         try:
             self._load()
         except StateError as error:
-            fail(in_one_line(error), 1)
+            self.terminal.fail(in_one_line(error), 1)
         except WriteFailed as error:
-            fail(str(StateUnusable(self.settings.state_dir, str(error))), 1)
+            unusable = StateUnusable(self.settings.state_dir, str(error))
+            self.terminal.fail(str(unusable), 1)
         # twist does not know the privileged start.
         self._bind()
         # From here on nothing may fail: the thread would keep the process alive.
@@ -233,6 +236,7 @@ class PairingDaemon(Service):
             durability="synced" if self.settings.flush_interval is None else "periodic",
             clusters=len(self._book),
         )
+        self.terminal.leave()
         with_tls = [self.certificates.has_one(words) for words, _ in self.endpoints]
         if self.settings.require_protected and not any(with_tls):
             self._log.warn(
@@ -278,8 +282,8 @@ class PairingDaemon(Service):
                 partial(self._opened, words), failures.append
             )
             for failure in failures:
-                reason = in_one_line(failure.value)
-                fail(f"{option} {words!r} cannot be used: {reason}", 1)
+                reason = why_not_bound(failure.value)
+                self.terminal.fail(f"{option} {words!r} cannot be used: {reason}", 1)
 
     def _opened(self, words: str, port: IListeningPort) -> None:
         self._ports.append(port)

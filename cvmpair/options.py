@@ -32,12 +32,9 @@ class CannotStart(SystemExit, Exception):
     background waits for ever for a child that is ended by a mere SystemExit.
     """
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(status)
-        self.message = message
-
     def __str__(self) -> str:
-        return self.message
+        # It is what such a twistd shows of it, and no more than 70 characters of that.
+        return "the line before this, from cvmpair, says why"
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -46,11 +43,8 @@ def fail(message: str, status: int) -> NoReturn:
 
     :param status: 2 for a wrong command line, 1 for anything else.
     """
-    # Once twistd logs, the log has taken the place of standard error. Those who look at
-    # the terminal are to see it as well, and in the background there is only the log.
-    for stream in {sys.stderr, sys.__stderr__}:
-        print(f"cvmpair: {message}", file=stream)
-    raise CannotStart(message, status)
+    print(f"cvmpair: {message}", file=sys.stderr)
+    raise CannotStart(status)
 
 
 _PARAMETERS: Final[Sequence[tuple[str, str, str, Callable[[str], Any]]]] = (

@@ -19,6 +19,7 @@ from cvmpair.json_log import log_in_json
 from cvmpair.options import Options, fail
 from cvmpair.services.certificates import Certificates
 from cvmpair.services.endpoints import endpoint_of, in_one_line
+from cvmpair.terminal import Terminal
 
 __all__ = ["Options", "makeService"]
 
@@ -48,6 +49,7 @@ def makeService(options: Options) -> IService:
         open_files=_open_files(),
         log_observer=_log_observer(options, clock),
         certificates=certificates,
+        terminal=Terminal.of(options.parent),
     )
 
 

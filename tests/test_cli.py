@@ -250,8 +250,10 @@ REFUSED: dict[str, list[str]] = {
     "a PIN that is too long": ["context", "--role=master", "--pin", f"{PIN}{PIN}"],
     "no service for new": ["new"],
     "no service for --new": ["context", "--new", "--role=master"],
-    "a service without a scheme": ["new", "--service-url=sesame:8080"],
-    "a service at no port": ["new", "--service-url=http://sesame:99999"],
+    "a service without a scheme": ["new", "--service-url=host:8080"],
+    "a service at no port": ["new", "--service-url=http://host:99999"],
+    "a service with a password": ["new", "--service-url=http://me:sesame@host"],
+    "the PIN as a service": ["new", "--service-url", PIN],
     "a service without a host": ["new", "--service-url=http://:80"],
     "a base without an end": [
         *["context", "--pin", PIN, "--role=master", "--base=/dev/zero"]
@@ -291,6 +293,31 @@ def test_one_line_and_no_pin(case: str, capfd: pytest.CaptureFixture[str]) -> No
     assert "sesame" not in said.err
 
 
+NAMED = {
+    "new --service-url=host:8080": "The service URL 'host:8080' must begin with",
+    "new --service-url=http://host:99999": "URL 'http://host:99999' has no legal host",
+    "context --new --role=boss": "--role: invalid choice boss (choose from",
+    "made": "invalid choice made (choose from",
+    "snapshot verify": "cvmpair: --state-dir or FILE is required",
+    "snapshot verify -": "the file on standard input is no export of cvmpair",
+    "context --role=master": "--pin or --pin-file or --cluster-file or --new is",
+    "context --role=master --cluster-file=/dev/null": "/dev/null is no cluster file",
+    "context --role=master --pin-file=-": "standard input is no PIN file",
+    f"context --role=master --pin={PIN} --output=/dev/full": "/dev/full: No space left",
+}
+"""What is wrong, and how it is named."""
+
+
+@pytest.mark.parametrize("words", NAMED)
+def test_what_is_wrong_is_named(words: str) -> None:
+    done = run(*words.split(), given=b"sesame")
+    assert done.returncode in {1, 2}
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("cvmpair: ")
+    assert NAMED[words] in line
+    assert "sesame" not in line
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -315,15 +342,23 @@ def test_what_is_no_pin_file(
 
 
 def test_a_full_disk_is_one_line(pin_file: Path) -> None:
-    words = [*COMMAND, "context", "--pin-file", str(pin_file), "--role=master"]
     # Buffered, as it is for everybody else.
     variables = {**environment(), "PYTHONUNBUFFERED": ""}
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            words, stdout=full, stderr=subprocess.PIPE, env=variables, check=False
-        )
-    assert done.returncode == 1
-    assert done.stderr == b"cvmpair: No space left on device\n"
+    for words in (
+        ["context", "--pin-file", str(pin_file), "--role=master"],
+        ["doctor", "--json"],
+    ):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*COMMAND, *words],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=variables,
+                cwd=pin_file.parent,
+                check=False,
+            )
+        assert done.returncode == 1
+        assert done.stderr == b"cvmpair: standard output: No space left on device\n"
 
 
 def test_a_refused_base_changes_nothing(pin_file: Path, tmp_path: Path) -> None:

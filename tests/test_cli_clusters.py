@@ -169,7 +169,9 @@ def test_what_cannot_be_told_is_not_kept(words: list[str], deletion: int) -> Non
     assert done.returncode == 1
     said = done.stderr.decode()
     end = "is deleted again" if deletion == 204 else "stays there until it expires"
-    assert re.fullmatch(rf"cvmpair: No space left on device\. [^\n]+{end}\.\n", said)
+    assert re.fullmatch(
+        rf"cvmpair: standard output: No space left on device\. [^\n]+{end}\.\n", said
+    )
     assert PIN not in said
     assert "sesame" not in said
 

@@ -78,6 +78,15 @@ def test_the_socket_is_the_one_that_the_drop_in_takes() -> None:
     assert listen == f"systemd:domain=INET6:name={name}"
 
 
+def test_the_drop_in_is_where_the_socket_and_the_readme_say() -> None:
+    # The package has all of etc as examples.
+    examples = "/usr/share/doc/cvmpair/examples/"
+    for text in SOCKET.read_text(), README:
+        (place,) = re.findall(rf"\bcp {examples}(\S+)", text)
+        assert place == "systemd/cvmpair.service.d/socket.conf"
+        assert (ROOT / "etc" / place).is_file()
+
+
 def table_rows() -> dict[str, str]:
     return dict(
         re.findall(r"^\| `--([a-z-]+)[^`]*` \| `([^`]+)` \|", README, re.MULTILINE)

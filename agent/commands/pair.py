@@ -121,8 +121,8 @@ async def ready(options: Options, reactor: Any, progress: Progress, say: Say) ->
         say("announced before")
         return
     _warn(record, say)
-    asking = _asking(options, reactor, progress)
     client = _client(options, reactor, record)
+    asking = _asking(options, reactor, progress, client)
     await publish(asking, client, pin=record.pin, key=MASTER_READY, value=READY)
     write_record(root, evolve(record, ready=True))
     say("announced that the master is ready")
@@ -140,8 +140,8 @@ async def _pair(
     network: Network,
     progress: Progress,
 ) -> Record:
-    asking = _asking(options, reactor, progress)
     client = _client(options, reactor, cluster)
+    asking = _asking(options, reactor, progress, client)
     if cluster.role is Role.MASTER:
         wish = _wish(options, network)
         master = await own_address(asking, reactor, cluster.service_url, wish)
@@ -159,13 +159,16 @@ async def _pair(
     )
 
 
-def _asking(options: Options, reactor: Any, progress: Progress) -> Asking:
+def _asking(
+    options: Options, reactor: Any, progress: Progress, client: PairingClient
+) -> Asking:
     return Asking(
         clock=reactor,
         progress=progress,
         seconds=options.timeout,
         tries=options.tries,
         delays=partial(steady, options.delay, options.jitter, random),
+        silence=lambda: client.silence,
     )
 
 

@@ -34,6 +34,7 @@ class Asking:
     :ivar seconds: how long all of them may take, from the making of this.
     :ivar tries: how often each of them may be asked.
     :ivar delays: returns the seconds before each further try.
+    :ivar silence: says what it may be if a service does not answer in time.
     """
 
     clock: IReactorTime
@@ -41,6 +42,7 @@ class Asking:
     seconds: float
     tries: int = TRIES
     delays: Callable[[], Iterator[float]] = original_delays
+    silence: Callable[[], str] = lambda: "it does not answer"
     _deadline: float = field(init=False)
     _answered: bool = field(init=False, default=False)
 
@@ -112,7 +114,7 @@ class Asking:
         return answer
 
     def _given_up(self, what: str, gave_up: GaveUp) -> AgentError:
-        reason = "it does not answer" if gave_up.last is None else gave_up.last.reason
+        reason = self.silence() if gave_up.last is None else gave_up.last.reason
         tries = "1 try" if gave_up.tries == 1 else f"{gave_up.tries} tries"
         text = (
             f"Gave up waiting for {what} after {tries} in "

@@ -24,8 +24,10 @@ DAEMON: Final = 60 * MIB
 UNSENT: Final = 64 * MIB
 """For answers that clients do not read."""
 PER_WAITER: Final = 2_700
+PER_WAITER_PROTECTED: Final = 11_300
+PER_WAITER_TLS: Final = 28_100
 PER_CLUSTER: Final = 320
-"""In bytes, as measured by ``make bench``; a cluster of two keys."""
+"""In bytes, as measured by ``make bench`` or by hand; a cluster of two keys."""
 PER_TOMBSTONE: Final = 250
 """Of a cluster that has ended and is remembered, about."""
 
@@ -48,7 +50,13 @@ class LimitFacts:
 
 
 def check_limits(
-    facts: LimitFacts, *, waiters: int, clusters: int, tombstones: int, backlog: int
+    facts: LimitFacts,
+    *,
+    waiters: int,
+    clusters: int,
+    tombstones: int,
+    backlog: int,
+    per_waiter: int = PER_WAITER,
 ) -> Iterator[Verdict]:
     """
     Yield the verdicts about limits.
@@ -57,6 +65,7 @@ def check_limits(
     :param clusters: how many clusters there may be.
     :param tombstones: how many that have ended may be remembered.
     :param backlog: how many connections the daemon lets wait to be accepted.
+    :param per_waiter: the bytes that each of those takes.
     """
     yield _open_files(facts, waiters)
     about = "connections to accept"
@@ -69,7 +78,7 @@ def check_limits(
             f"sysctl -w net.core.somaxconn={backlog}",
         )
     if facts.memory is not None:
-        need = DAEMON + UNSENT + waiters * PER_WAITER
+        need = DAEMON + UNSENT + waiters * per_waiter
         need += clusters * PER_CLUSTER + tombstones * PER_TOMBSTONE
         text = f"{facts.memory // MIB} MiB available, {need // MIB} MiB may be needed"
         if facts.memory < need:
@@ -79,6 +88,18 @@ def check_limits(
             yield warn("memory", text, step)
         else:
             yield ok("memory", text)
+
+
+def bytes_per_waiter(*, tls: bool, protected: bool) -> int:
+    """
+    Return what a request that waits takes, of the most costly kind there can be.
+
+    :param tls: whether an endpoint speaks TLS.
+    :param protected: whether all clusters are protected.
+    """
+    if tls:
+        return PER_WAITER_TLS
+    return PER_WAITER_PROTECTED if protected else PER_WAITER
 
 
 def _open_files(facts: LimitFacts, waiters: int) -> Verdict:

@@ -37,6 +37,8 @@ class ListenFacts:
         may see them.
     :ivar daemon: the process of the daemon, if it runs.
     :ivar is_own: whether it is the daemon that listens there.
+    :ivar readiness: what the daemon says there against its being able to save; empty if
+        nothing, and ``None`` if it was not asked.
     """
 
     option: str
@@ -51,6 +53,7 @@ class ListenFacts:
     holders: tuple[tuple[int, str], ...] = ()
     daemon: int | None = None
     is_own: bool = False
+    readiness: str | None = None
 
 
 def check_listening(addresses: Sequence[ListenFacts]) -> Iterator[Verdict]:
@@ -59,6 +62,32 @@ def check_listening(addresses: Sequence[ListenFacts]) -> Iterator[Verdict]:
     """
     for facts in addresses:
         yield _verdict(f"{facts.option} {facts.words}", facts)
+
+
+def check_saving(
+    addresses: Sequence[ListenFacts], *, runs: bool, tried: bool
+) -> Iterator[Verdict]:
+    """
+    Yield the verdict about whether a daemon that runs can save.
+
+    :param runs: whether there is one.
+    :param tried: whether something else has it save.
+    """
+    told = [facts.readiness for facts in addresses if facts.readiness is not None]
+    if any(told):
+        yield fail(
+            "saving",
+            f"the daemon cannot save: {next(filter(None, told))}",
+            "read what its log says about it, and see whether its disk is full",
+        )
+    elif told:
+        yield ok("saving", "the daemon has saved something just now")
+    elif runs and not tried:
+        yield warn(
+            "saving",
+            "nobody has asked the daemon whether it can save",
+            "name its --admin-listen after --, or use --try, which creates a PIN",
+        )
 
 
 def _verdict(about: str, facts: ListenFacts) -> Verdict:

@@ -21,12 +21,14 @@ class CertificateFacts:
     What was found out about the certificate of a service.
 
     :ivar problem: why it is not trusted; empty if it is.
+    :ivar step: what to do about that.
     :ivar names: the names and addresses that it is for.
     :ivar days: how many days it is valid for.
     :ivar fingerprint: that of :mod:`cvmpair.core.fingerprint`.
     """
 
     problem: str = ""
+    step: str = ""
     names: tuple[str, ...] = ()
     days: float
     fingerprint: str
@@ -43,6 +45,7 @@ class ServiceFacts:
     :ivar certificate: if the URL asks for TLS and it was seen.
     :ivar tried: whether a PIN was to be created and deleted.
     :ivar try_problem: why that failed; empty if it did not.
+    :ivar try_step: what to do about it, as far as the answer tells.
     """
 
     url: str
@@ -52,6 +55,7 @@ class ServiceFacts:
     certificate: CertificateFacts | None = None
     tried: bool = False
     try_problem: str = ""
+    try_step: str = ""
 
 
 def check_service(
@@ -69,7 +73,8 @@ def check_service(
         yield fail(
             ABOUT,
             f"{facts.url} gives no answer: {facts.problem}",
-            "check the URL, that the daemon runs, and the firewalls between",
+            "check the scheme, host and port of the URL, that the daemon runs, and the "
+            "firewalls between",
         )
     elif not facts.allows:
         yield fail(
@@ -88,9 +93,8 @@ def check_service(
     if facts.certificate is not None:
         yield from _certificate(facts.certificate)
     if facts.try_problem:
-        yield fail(
-            "trial", facts.try_problem, "read what the daemon's log says about it"
-        )
+        step = facts.try_step or "read what the daemon's log says about it"
+        yield fail("trial", facts.try_problem, step)
     elif facts.tried:
         yield ok("trial", "a PIN was created and deleted")
 
@@ -100,8 +104,7 @@ def _certificate(facts: CertificateFacts) -> Iterator[Verdict]:
         yield fail(
             "certificate",
             f"not trusted: {facts.problem}",
-            "name its authority with --ca-file, or its key with --service-fingerprint, "
-            "or install a certificate for this name with the whole chain",
+            facts.step,
         )
     else:
         names = ", ".join(facts.names) or "no name"

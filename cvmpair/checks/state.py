@@ -23,12 +23,16 @@ class StateFacts:
     What was found out about a state directory.
 
     :ivar exists: whether there is one.
+    :ivar in_the_way: what is there, or above it, and is no directory.
     :ivar creatable: whether this user could create it.
     :ivar owner: the name of its owner.
     :ivar user: the name of the user who asks; ``root`` may do everything.
     :ivar mode: its permissions.
     :ivar free: the bytes that are free on its disk, or on that of the next directory
         above it that exists.
+    :ivar is_closed: whether this user may not look into it.
+    :ivar not_its: the names of the files in it that belong to another user than it
+        does, each with that user.
     :ivar holder: the process that has its lock, if there is one.
     :ivar problem: what is wrong with it or the state in it; empty if nothing is.
     :ivar next_step: what to do about that.
@@ -38,11 +42,14 @@ class StateFacts:
 
     directory: str
     exists: bool
+    in_the_way: str = ""
     creatable: bool = False
     owner: str = ""
     user: str
     mode: int = 0
     free: int
+    is_closed: bool = False
+    not_its: tuple[tuple[str, str], ...] = ()
     holder: int | None = None
     problem: str = ""
     next_step: str = ""
@@ -58,6 +65,14 @@ def check_state(facts: StateFacts) -> Iterator[Verdict]:
     yield _space(facts)
     if not facts.exists:
         return
+    if facts.is_closed:
+        # That is a failure already.
+        yield warn(
+            "lock", f"the user {facts.user} cannot see who has it", _as_owner(facts)
+        )
+        return
+    if facts.not_its:
+        yield _owners(facts)
     if facts.holder is None:
         yield ok("lock", "free, no daemon uses the directory")
     else:
@@ -70,6 +85,12 @@ def check_state(facts: StateFacts) -> Iterator[Verdict]:
 
 def _directory(facts: StateFacts) -> Verdict:
     about, name = "state directory", facts.directory
+    if facts.in_the_way:
+        return fail(
+            about,
+            f"{facts.in_the_way} is no directory",
+            "name another with --state-dir, or move that away",
+        )
     if not facts.exists and facts.creatable:
         return ok(about, f"{name} does not exist yet, the daemon creates it")
     if not facts.exists:
@@ -87,10 +108,24 @@ def _directory(facts: StateFacts) -> Verdict:
     if facts.user not in {facts.owner, "root"}:
         return fail(
             about,
-            f"{name} belongs to {facts.owner}, and {facts.user} asks",
-            f"ask, and run the daemon, as {facts.owner}",
+            f"{name} belongs to the user {facts.owner}, and this command runs as the "
+            f"user {facts.user}",
+            _as_owner(facts),
         )
     return ok(about, f"{name} belongs to {facts.owner}, mode {facts.mode:04o}")
+
+
+def _as_owner(facts: StateFacts) -> str:
+    return f"run both the daemon and this command as the user {facts.owner}"
+
+
+def _owners(facts: StateFacts) -> Verdict:
+    names = ", ".join(f"{name} ({user})" for name, user in facts.not_its)
+    text = f"not all in it belongs to {facts.owner} as it does: {names}"
+    step = f"chown -R {facts.owner} {facts.directory}"
+    # A daemon that is root can do with it.
+    judged = fail if facts.holder is None else warn
+    return judged("owner of the state", text, step)
 
 
 def _space(facts: StateFacts) -> Verdict:

@@ -20,7 +20,7 @@ from twisted.web.iweb import IResponse
 
 from cvmpair.client.answers import PROBLEM, Answer, read_answer
 from cvmpair.client.errors import ClientError, NoAnswer, Refused, WaitedInVain
-from cvmpair.client.failures import no_answer
+from cvmpair.client.failures import MAY_BE_PLAIN, MAY_BE_TLS, no_answer
 from cvmpair.core.errors import (
     REASONS,
     ClusterGone,
@@ -94,6 +94,7 @@ class PairingClient:
     :ivar timeout: the seconds that an exchange may take as a whole, without those
         that the service may wait.
     :ivar token: is sent along, to nobody but this service.
+    :ivar answered: whether there was an answer, so that the scheme is the right one.
     """
 
     base_url: str = field(converter=_without_slash)
@@ -101,6 +102,7 @@ class PairingClient:
     clock: IReactorTime = field(repr=False)
     timeout: float = TIMEOUT
     token: str | None = field(default=None, repr=False)
+    answered: bool = field(init=False, default=False)
 
     @base_url.validator
     def _check_base_url(self, _attribute: Any, url: str) -> None:
@@ -237,7 +239,25 @@ class PairingClient:
             headers["Prefer"] = f"wait={wait}"
         exchange = self._exchange(method, path, headers, content)
         asking = Deferred.fromCoroutine(exchange)
-        return await asking.addTimeout(self.timeout + wait, self.clock, _timed_out)
+        return await asking.addTimeout(self.timeout + wait, self.clock, self._timed_out)
+
+    @property
+    def silence(self) -> str:
+        """
+        What is to be said of a service that is silent, as part of a sentence.
+        """
+        if self.answered or self._is_in_clear:
+            return "it does not answer"
+        # A server without TLS waits for the rest of what is no request to it.
+        return f"it does not answer: {MAY_BE_PLAIN}"
+
+    @property
+    def _is_in_clear(self) -> bool:
+        return self.base_url.lower().startswith("http:")
+
+    def _timed_out(self, _failed: Answer | Failure, timeout: float) -> Answer:
+        hint = "" if self.answered or self._is_in_clear else f": {MAY_BE_PLAIN}"
+        raise NoAnswer(f"it gave no whole answer within {timeout:g} s{hint}")
 
     async def _exchange(
         self,
@@ -260,10 +280,12 @@ class PairingClient:
                 # Without it treq imports the global one.
                 reactor=self.clock,
             )
+            self.answered = True
             return await read_answer(response, url)
         except Exception as failed:
             # What failed may quote the URL, and with it the PIN.
-            raise no_answer(failed) from None
+            hint = MAY_BE_TLS if self._is_in_clear and not self.answered else ""
+            raise no_answer(failed, hint) from None
 
 
 def _cluster(pin: str) -> str:
@@ -282,7 +304,3 @@ def _check_ending(answer: Answer) -> None:
     except Exception:
         return
     raise gone
-
-
-def _timed_out(_failed: Answer | Failure, timeout: float) -> Answer:
-    raise NoAnswer(f"it gave no whole answer within {timeout:g} s")

@@ -76,4 +76,12 @@ class Denied(Refused):
 class Untrusted(ClientError):
     """
     The certificate of the service is not one that can be trusted.
+
+    :ivar reason: why not, as a sentence without its full stop.
+    :ivar step: what to do about it, likewise.
     """
+
+    def __init__(self, reason: str, step: str) -> None:
+        super().__init__(f"{reason}. {step}.")
+        self.reason = reason
+        self.step = step

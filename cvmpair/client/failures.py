@@ -6,20 +6,25 @@ them is used.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from OpenSSL.SSL import Error as TLSError
 from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
+from twisted.web.client import ResponseNeverReceived
 
 from cvmpair.client.errors import ClientError, NoAnswer
+
+MAY_BE_PLAIN: Final = "it may speak plain HTTP there"
+MAY_BE_TLS: Final = "it may speak TLS there, which takes https:// in the URL"
 
 REASONS: dict[type[BaseException], str] = {
     error.DNSLookupError: "its host name cannot be resolved",
     error.ConnectionRefusedError: "it refuses connections",
     error.NoRouteError: "there is no route to it",
     error.TimeoutError: "it does not answer",
-    TLSError: "no encrypted connection comes about: it may speak plain HTTP there",
+    TLSError: f"no encrypted connection comes about: {MAY_BE_PLAIN}",
     error.ConnectError: "no connection comes about",
     error.ConnectionAborted: "the connection was closed before the answer was whole",
     error.ConnectionDone: "the connection was closed before the answer was whole",
@@ -28,19 +33,23 @@ REASONS: dict[type[BaseException], str] = {
 """By type, the more special first."""
 
 
-def no_answer(failed: BaseException) -> Exception:
+def no_answer(failed: BaseException, hint: str = "") -> Exception:
     """
     Return the error to raise when an exchange failed with that one.
 
     Of several reasons the one that says most wins.
+
+    :param hint: what it may be if the connection is closed without a word.
     """
     found = list(_reasons(failed))
+    is_silent = isinstance(failed, ResponseNeverReceived)
+    hint = f": {hint}" if hint and is_silent else ""
     for reason in found:
         if isinstance(reason, CancelledError | ClientError):
             return reason
     for kind, text in REASONS.items():
         if any(isinstance(reason, kind) for reason in found):
-            return NoAnswer(text)
+            return NoAnswer(f"{text}{hint}")
     name = type(found[0]).__name__
     if len(found) == 1:
         # Not from the network: there was no request at all.

@@ -144,7 +144,10 @@ class _Verifier:
         try:
             objection = self._judge(cert, code, depth, trusted=bool(ok))
         except Exception:
-            objection = Untrusted("The certificate of the service cannot be checked.")
+            objection = Untrusted(
+                "The certificate of the service cannot be checked",
+                "Have another one issued",
+            )
         if objection is not None and self.protocol is not None:
             self.protocol.failVerification(Failure(objection))
         if objection is not None or depth == 0:
@@ -174,19 +177,20 @@ class _Verifier:
             )
         return Untrusted(
             "The certificate of the service is not signed by an authority that this "
-            "machine trusts. If its authority is a private one, name the file with "
-            "that authority's certificate by --ca-file."
+            "machine trusts",
+            "If its authority is a private one, name the file with that authority's "
+            "certificate by --ca-file",
         )
 
     def _check_key(self, key: str) -> ClientError | None:
         if key == self.pinned:
             return None
         return Untrusted(
-            f"Wrong key: expected {self.pinned}, but the server has {key}. Either this "
-            "is not the service, or it was given a new key: compare with the "
-            "fingerprint that its operator tells or its log shows, and only if that is "
-            "the server's, write it into the context (cvm_service_fingerprint) or "
-            "give it with --service-fingerprint."
+            f"Wrong key: expected {self.pinned}, but the server has {key}",
+            "Either this is not the service, or it was given a new key: compare with "
+            "the fingerprint that its operator tells or its log shows, and only if "
+            "that is the server's, write it into the context "
+            "(cvm_service_fingerprint) or give it with --service-fingerprint",
         )
 
     def _check_name(self, cert: X509) -> ClientError | None:
@@ -194,7 +198,7 @@ class _Verifier:
             verify_service_identity(extract_patterns(cert), [self.name], [])
         except (VerificationError, CertificateError):
             return Untrusted(
-                f"The certificate of the service is not one for {self.host}: check the "
-                "service's URL, or have the certificate issued for that name."
+                f"The certificate of the service is not one for {self.host}",
+                "Check the service's URL, or have the certificate issued for that name",
             )
         return None

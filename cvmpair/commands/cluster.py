@@ -43,10 +43,11 @@ class KnownCluster:
     times: Mapping[str, str] = field(factory=dict)
 
     @classmethod
-    def from_json(cls, text: bytes) -> Self:
+    def from_json(cls, text: bytes, name: str) -> Self:
         """
         Read what :meth:`to_json` wrote, or what the service answered.
 
+        :param name: what to call the file.
         :raises ContextWrong: if it is neither; the text does not say what it was.
         """
         try:
@@ -63,7 +64,7 @@ class KnownCluster:
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ContextWrong(
-                "This is no cluster file: it has to hold what `cvmpair new --json` "
+                f"{name} is no cluster file: it has to hold what `cvmpair new --json` "
                 "prints."
             ) from None
 

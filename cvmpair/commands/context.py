@@ -80,7 +80,9 @@ class ContextCommand:
     def _given(self) -> KnownCluster:
         options = self.options
         if options.cluster_file is not None:
-            cluster = KnownCluster.from_json(_read(options.cluster_file))
+            cluster = KnownCluster.from_json(
+                _read(options.cluster_file), _name(options.cluster_file)
+            )
         else:
             cluster = KnownCluster(pin=_read_pin(options.pin, options.pin_file))
         # The environment may name another service, which is to be shown no token.
@@ -141,8 +143,9 @@ class ContextCommand:
             if place is not None:
                 bodies[place] = rendering.body
             elif isinstance(rendering.body, bytes):
-                sys.stdout.buffer.write(rendering.body)
-                sys.stdout.buffer.flush()
+                with output.naming(output.STANDARD_OUTPUT):
+                    sys.stdout.buffer.write(rendering.body)
+                    sys.stdout.buffer.flush()
         output.write(bodies)
 
     def _check_words(self) -> None:
@@ -218,9 +221,13 @@ def _read_pin(word: str | None, file: str | None) -> str:
         return pin(text)
     except ContextWrong:
         raise ContextWrong(
-            f"{file} is no PIN file: it has to hold a PIN and nothing else. What "
-            "`cvmpair new --json` prints is read with --cluster-file."
+            f"{_name(file)} is no PIN file: it has to hold a PIN and nothing else. "
+            "What `cvmpair new --json` prints is read with --cluster-file."
         ) from None
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == STANDARD else file
 
 
 def _read(name: str) -> bytes:
@@ -233,4 +240,4 @@ def _read(name: str) -> bytes:
     except (OSError, ValueError) as failed:
         # A path with a null character is a ValueError.
         reason = failed.strerror if isinstance(failed, OSError) else "not a path"
-        raise ContextWrong(f"Cannot read {name}: {reason}.") from None
+        raise ContextWrong(f"Cannot read {_name(name)}: {reason}.") from None

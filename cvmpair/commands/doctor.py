@@ -11,12 +11,14 @@ from typing import Any, Final
 from attrs import asdict
 
 from cvmpair.checks.clock import ClockFacts, check_clock
+from cvmpair.checks.configuration import check_endpoints
 from cvmpair.checks.keys import check_keys
-from cvmpair.checks.limits import check_limits, check_proxies
-from cvmpair.checks.listening import check_listening
+from cvmpair.checks.limits import bytes_per_waiter, check_limits, check_proxies
+from cvmpair.checks.listening import check_listening, check_saving
 from cvmpair.checks.service import ServiceFacts, check_service
 from cvmpair.checks.state import check_state
 from cvmpair.checks.verdict import Level, Verdict, fail, ok
+from cvmpair.commands.output import STANDARD_OUTPUT, naming
 from cvmpair_agent.errors import AgentError, ContextWrong
 
 _EPILOG: Final = """\
@@ -72,10 +74,11 @@ def run(options: Namespace, daemon: Sequence[str], service_url: str | None) -> N
     words = [*daemon, *(f"{name}={word}" for name, word in given.items() if word)]
     verdicts = list(_verdicts(options, words, service_url))
     if options.json:
-        print(json.dumps([_members(verdict) for verdict in verdicts], indent=1))
+        text = json.dumps([_members(verdict) for verdict in verdicts], indent=1)
     else:
-        for verdict in verdicts:
-            print(_line(verdict))
+        text = "\n".join(_line(verdict) for verdict in verdicts)
+    with naming(STANDARD_OUTPUT):
+        print(text, flush=True)
     failed = sum(verdict.level is Level.FAIL for verdict in verdicts)
     if failed:
         raise AgentError(f"{failed} of {len(verdicts)} checks failed")
@@ -85,24 +88,24 @@ def _verdicts(
     options: Namespace, words: Sequence[str], service_url: str | None
 ) -> Iterator[Verdict]:
     # Only here, because Twisted and TLS take time to import.
-    from cvmpair.facts.configuration import settings_of  # noqa: PLC0415
+    from cvmpair.facts.configuration import settings_of, unusable  # noqa: PLC0415
     from cvmpair.facts.host import is_synchronised, limit_facts  # noqa: PLC0415
     from cvmpair.facts.listening import listening  # noqa: PLC0415
     from cvmpair.facts.service import ServiceProbe  # noqa: PLC0415
     from cvmpair.facts.state import state_facts  # noqa: PLC0415
-    from cvmpair.services.endpoints import BACKLOG  # noqa: PLC0415
+    from cvmpair.services.endpoints import BACKLOG, TLS_KINDS  # noqa: PLC0415
     from cvmpair.services.key_files import exposed_keys  # noqa: PLC0415
 
     service: ServiceFacts | None = None
     shown: float | None = None
     if service_url is not None:
-        probe = ServiceProbe(service_url, options.ca_file, options.service_fingerprint)
         try:
-            service = probe.facts(trial=options.trial)
-        except OSError:
-            raise ContextWrong(
-                f"--ca-file {options.ca_file!r} cannot be read as certificates."
-            ) from None
+            probe = ServiceProbe(
+                service_url, options.ca_file, options.service_fingerprint
+            )
+        except ValueError as error:
+            raise ContextWrong(str(error)) from None
+        service = probe.facts(trial=options.trial)
         shown = probe.time
     mark, protected = None, False
     try:
@@ -110,20 +113,27 @@ def _verdicts(
     except ValueError as error:
         yield fail("configuration", str(error), "twistd cvmpair --help lists them")
     else:
-        yield ok("configuration", f"listens on {', '.join(settings.listen)}")
+        yield ok("configuration", f"to listen on {', '.join(settings.listen)}")
+        yield from check_endpoints(unusable(settings))
         endpoints = (*settings.listen, *settings.admin_listen)
         yield from check_keys([key for one in endpoints for key in exposed_keys(one)])
         protected = settings.require_protected
         state = state_facts(settings.state_dir)
         mark = state.mark
         yield from check_state(state)
-        yield from check_listening(list(listening(settings, state)))
+        addresses = list(listening(settings, state))
+        yield from check_listening(addresses)
+        yield from check_saving(
+            addresses, runs=state.holder is not None, tried=options.trial
+        )
+        tls = any(one.partition(":")[0] in TLS_KINDS for one in settings.listen)
         yield from check_limits(
             limit_facts(state.holder),
             waiters=settings.max_waiters,
             clusters=settings.limits.clusters,
             tombstones=settings.limits.tombstones,
             backlog=BACKLOG,
+            per_waiter=bytes_per_waiter(tls=tls, protected=protected),
         )
         yield from check_proxies(settings.client_limits.trusted_proxies)
     yield from check_clock(

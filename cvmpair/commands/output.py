@@ -5,9 +5,12 @@ Files that hold a PIN: for their owner only, and never half written.
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from cvmpair_agent.errors import ContextWrong
 from cvmpair_agent.files.replacing import new_file
+
+STANDARD_OUTPUT: Final = "standard output"
 
 
 def check(path: Path, *, is_directory: bool) -> None:
@@ -21,6 +24,20 @@ def check(path: Path, *, is_directory: bool) -> None:
         raise ContextWrong(f"{path} is {kind}.")
     if not path.absolute().parent.is_dir():
         raise ContextWrong(f"{path.parent} is no directory.")
+
+
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """
+    Have an :exc:`OSError` name a place, if it names none: one about a file that is
+    open does not.
+    """
+    try:
+        yield
+    except OSError as failed:
+        if failed.errno and not failed.filename:
+            failed.filename = str(place)
+        raise
 
 
 @contextmanager
@@ -52,7 +69,8 @@ def write(bodies: Mapping[Path, bytes | Mapping[str, bytes]]) -> None:
     with ExitStack() as written:
         for path, content in _files(bodies):
             if path.exists() and not path.is_file():
-                path.write_bytes(content)
+                with naming(path):
+                    path.write_bytes(content)
                 continue
             file = written.enter_context(new_file(path.resolve()))
             file.write(content)

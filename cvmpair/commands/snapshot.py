@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfileobj
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from typing import Any, BinaryIO, Final
 
 from cvmpair.commands import output
@@ -101,7 +101,7 @@ def run(options: Namespace) -> None:
         elif options.action == "import":
             with _opened(options.file) as file:
                 contents = import_state(options.state_dir, _name(options.file), file)
-            print(f"imported {_described(contents)}")
+            _say(f"imported {_described(contents)}")
             print(f"cvmpair: {VALID_AGAIN}", file=sys.stderr)
         else:
             if options.file is None:
@@ -109,11 +109,16 @@ def run(options: Namespace) -> None:
             else:
                 with _opened(options.file) as file:
                     contents = verify(ExportReader(_name(options.file), file))
-            print(f"OK: {_described(contents)}")
+            _say(f"OK: {_described(contents)}")
     except (StateError, WriteFailed) as error:
         raise AgentError(str(error)) from None
     except ValueError:
         raise ContextWrong("a path cannot have a null character in it.") from None
+
+
+def _say(line: str) -> None:
+    with output.naming(output.STANDARD_OUTPUT):
+        print(line, flush=True)
 
 
 def _export(directory: Path, place: str | None) -> None:
@@ -132,14 +137,16 @@ def _export(directory: Path, place: str | None) -> None:
         # Who reads slowly must not keep the daemon from merging its log meanwhile, and
         # nobody is to get a part.
         with TemporaryFile() as spool:
-            contents = export_state(directory, spool)
-            spool.seek(0)
-            if path is None:
-                copyfileobj(spool, sys.stdout.buffer)
-                sys.stdout.buffer.flush()
-            else:
-                with path.open("wb") as file:
-                    copyfileobj(spool, file)
+            with output.naming(f"temporary file in {gettempdir()}"):
+                contents = export_state(directory, spool)
+                spool.seek(0)
+            with output.naming(path or output.STANDARD_OUTPUT):
+                if path is None:
+                    copyfileobj(spool, sys.stdout.buffer)
+                    sys.stdout.buffer.flush()
+                else:
+                    with path.open("wb") as file:
+                        copyfileobj(spool, file)
     print(f"cvmpair: exported {_described(contents)}", file=sys.stderr)
 
 
@@ -153,8 +160,9 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             yield given
             return
         with TemporaryFile() as spool:
-            copyfileobj(given, spool)
-            spool.seek(0)
+            with output.naming(f"temporary file in {gettempdir()}"):
+                copyfileobj(given, spool)
+                spool.seek(0)
             yield spool
 
 

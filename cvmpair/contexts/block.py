@@ -11,32 +11,44 @@ from typing import Final
 
 from attrs import field, frozen
 
-from cvmpair.core.names import PIN_LENGTH, is_pin
+from cvmpair.core.names import PIN_LENGTH, is_pin, is_token
 from cvmpair_agent.context.cluster import Role
 from cvmpair_agent.context.grammar import BEGIN, END
 from cvmpair_agent.context.service_url import check_service_url
 from cvmpair_agent.errors import ContextWrong
+
+LONGEST_SHOWN: Final = 80
+"""How much of a wrong URL is shown, in characters; a longer one is none for people."""
 
 _is_service_url = re.compile(
     r"https?://[A-Za-z0-9.\-:\[\]]+(/[A-Za-z0-9._~%/\-]*)?"
 ).fullmatch
 
 
-def service_url(text: str) -> str:
+def service_url(text: str, *, is_shown: bool = False) -> str:
     """
     Return the base URL of a service, without a slash at its end.
 
+    :param is_shown: whether an error may show what it was, if that looks like no
+        secret.
     :raises ContextWrong: if it is none, or one that a shell would not take as it is.
     """
+    shown = _shown(text) if is_shown else ""
     if not _is_service_url(text):
         raise ContextWrong(
-            "The service URL must begin with https:// or http://, then a host, and "
-            "perhaps a port and a plain path."
+            f"The service URL{shown} must begin with https:// or http://, then "
+            "a host, and perhaps a port and a plain path."
         )
     try:
         return check_service_url(text)
     except ValueError as error:
-        raise ContextWrong(f"The service URL {error}.") from None
+        raise ContextWrong(f"The service URL{shown} {error}.") from None
+
+
+def _shown(text: str) -> str:
+    # What is in its place by mistake, or before an @, may be a secret.
+    is_secret = is_pin(text.strip()) or is_token(text.strip()) or "@" in text
+    return "" if is_secret or len(text) > LONGEST_SHOWN else f" {text!r}"
 
 
 def pin(text: str) -> str:

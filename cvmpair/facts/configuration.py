@@ -2,7 +2,7 @@
 The daemon's own options, as it would understand them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from twisted.python import usage
 
@@ -23,22 +23,24 @@ def settings_of(words: Sequence[str]) -> Settings:
         usage.Options.parseOptions(options, list(words))
     except usage.UsageError as error:
         raise ValueError(str(error)) from None
-    settings = options.settings
+    return options.settings
+
+
+def unusable(settings: Settings) -> Iterator[tuple[str, str]]:
+    """
+    Yield each endpoint at which the daemon could not listen, after its option, and the
+    reason.
+    """
     for option, listen in (
         ("--listen", settings.listen),
         ("--admin-listen", settings.admin_listen),
     ):
-        for endpoint in listen:
-            _check_endpoint(option, endpoint)
-    return settings
-
-
-def _check_endpoint(option: str, words: str) -> None:
-    # Only systemd knows what it will pass.
-    if words.startswith("systemd:"):
-        return
-    try:
-        # Without a reactor it cannot listen.
-        endpoint_of(None, words)
-    except ValueError as error:
-        raise ValueError(f"{option} {error}") from None
+        for words in listen:
+            # Only systemd knows what it will pass.
+            if words.startswith("systemd:"):
+                continue
+            try:
+                # Without a reactor it cannot listen.
+                endpoint_of(None, words)
+            except ValueError as error:
+                yield f"{option} {words}", str(error).removeprefix(f"{words!r} is ")

@@ -16,7 +16,8 @@ from twisted.internet.protocol import Factory
 
 from cvmpair.checks.listening import PORTS, ListenFacts
 from cvmpair.checks.state import StateFacts
-from cvmpair.services.endpoints import endpoint_of
+from cvmpair.facts.readiness import readiness
+from cvmpair.services.endpoints import TLS_KINDS, endpoint_of
 from cvmpair.settings import DEFAULT_ENDPOINT, Settings
 
 _LISTENS: Final = "0A"
@@ -75,7 +76,11 @@ def listening(settings: Settings, state: StateFacts) -> Iterator[ListenFacts]:
 
 def _looked_at(facts: ListenFacts) -> ListenFacts | None:
     binding = _Binding()
-    endpoint: Any = endpoint_of(binding, facts.words)
+    try:
+        endpoint: Any = endpoint_of(binding, facts.words)
+    except ValueError:
+        # That is told of it already.
+        return None
     # That of "tls:" would ask for the reactor.
     inner = getattr(endpoint, "endpoint", endpoint)
     inner.listen(Factory()).addErrback(lambda _: None)
@@ -93,6 +98,9 @@ def _looked_at(facts: ListenFacts) -> ListenFacts | None:
         sockets = _tcp_sockets(f":{port:04X}")
         exact = _tcp_sockets(f"{_address(interface)}:{port:04X}") if port else set()
     own = exact & _open_sockets(facts.daemon)
+    if own and facts.option == "--admin-listen":
+        tls = facts.words.partition(":")[0] in TLS_KINDS
+        facts = evolve(facts, readiness=readiness(binding.place, tls=tls))
     if error is None:
         return evolve(facts, is_own=bool(own))
     return evolve(

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http import HTTPStatus
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPSConnection,
+    RemoteDisconnected,
+)
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,7 +24,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cvmpair.checks.service import CertificateFacts, ServiceFacts
+from cvmpair.client.errors import ClientError, NoAnswer, Untrusted
+from cvmpair.client.failures import MAY_BE_PLAIN, MAY_BE_TLS
+from cvmpair.client.tls import https_policy
+from cvmpair.core.errors import CLIENT_LIMITS
 from cvmpair.core.fingerprint import fingerprint
+from cvmpair.facts.agent_tls import AgentHTTPSConnection
 
 TIMEOUT: Final = 10.0
 """The seconds that each step of an exchange may take."""
@@ -42,41 +53,51 @@ class ServiceProbe:
     ca_file: str | None
     pinned: str | None = None
     time: float | None = field(init=False, default=None)
+    _policy: Any = field(init=False)
     _trusted: bool = field(init=False, default=True)
+
+    def __attrs_post_init__(self) -> None:
+        """
+        :raises ValueError: if the file of authorities cannot be used; the text says
+            why.
+        """
+        self._policy = https_policy(self.ca_file, self.pinned)
 
     def facts(self, *, trial: bool) -> ServiceFacts:
         """
         Find out about the service.
 
         :param trial: whether to create a PIN and delete it.
-        :raises OSError: if the file of authorities cannot be read.
         """
         facts = ServiceFacts(url=self.url)
-        self._context(verified=True)
         try:
             if self._parts.scheme == "https":
                 certificate = self._certificate()
                 self._trusted = not certificate.problem
                 facts = evolve(facts, certificate=certificate)
             status, headers, _ = self._ask("OPTIONS", "")
-        except (OSError, HTTPException, ValueError) as error:
-            return evolve(facts, problem=_reason(error))
+        except (OSError, HTTPException, ValueError, ClientError) as error:
+            return evolve(facts, problem=self._reason(error))
         facts = evolve(facts, status=status, allows="POST" in headers.get("allow", ""))
         if not trial or not facts.allows or not self._trusted:
             return facts
-        return evolve(facts, tried=True, try_problem=self._try())
+        try:
+            problem, step = self._try(), ""
+        except _NotCreated as error:
+            problem, step = str(error), error.step
+        return evolve(facts, tried=True, try_problem=problem, try_step=step)
 
     def _try(self) -> str:
         try:
             status, _, body = self._ask("POST", "")
-            if status != 201:  # noqa: PLR2004
-                return f"no PIN can be created: status {status}"
+            if status != HTTPStatus.CREATED:
+                raise _NotCreated(status, body)
             members = json.loads(body)
             admin = members.get("tokens", {}).get("admin")
             headers = {"Authorization": f"Bearer {admin}"} if admin else {}
             status, _, _ = self._ask("DELETE", f"/{members['pin']}", headers)
-        except (OSError, HTTPException) as error:
-            return f"the trial was not answered: {_reason(error)}"
+        except (OSError, HTTPException, ClientError) as error:
+            return f"the trial was not answered: {self._reason(error)}"
         except (ValueError, KeyError, AttributeError):
             return "the answer to a creation is none of a pairing service"
         deleted = status in {200, 204}
@@ -90,32 +111,12 @@ class ServiceProbe:
     def _port(self) -> int:
         return self._parts.port or (443 if self._parts.scheme == "https" else 80)
 
-    def _context(self, *, verified: bool) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if not verified:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
-        host, port = str(self._parts.hostname), self._port
-        connection = HTTPConnection(host, port, timeout=TIMEOUT)
-        if self._parts.scheme == "https":
-            # What is not trusted is told nothing; it is only looked at.
-            verified = self._trusted and self.pinned is None
-            context = self._context(verified=verified)
-            connection = HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
-        with closing(connection):
+        with closing(self._connection()) as connection:
             place = f"{self._parts.path.rstrip('/')}{CLUSTERS}{path}"
             sent = {"Accept": "application/json", "User-Agent": "cvmpair"}
-            connection.connect()
-            if self._trusted and self.pinned is not None:
-                # It may be another server each time.
-                peer: Any = connection.sock
-                if _key_of(_read(peer.getpeercert(binary_form=True))) != self.pinned:
-                    raise ConnectionError("its key is another now")
             connection.request(method, place, headers={**sent, **(headers or {})})
             answer = connection.getresponse()
             found = {name.lower(): text for name, text in answer.getheaders()}
@@ -123,37 +124,94 @@ class ServiceProbe:
                 self.time = parsedate_to_datetime(found["date"]).timestamp()
             return answer.status, found, answer.read(LONGEST)
 
+    def _connection(self) -> HTTPConnection:
+        host, port = str(self._parts.hostname), self._port
+        if self._parts.scheme != "https":
+            return HTTPConnection(host, port, timeout=TIMEOUT)
+        if self._trusted:
+            # It may be another server each time.
+            return AgentHTTPSConnection(
+                host, port, timeout=TIMEOUT, policy=self._policy
+            )
+        # What is not trusted is told nothing; it is only looked at.
+        return HTTPSConnection(host, port, timeout=TIMEOUT, context=_unverified())
+
     def _certificate(self) -> CertificateFacts:
-        problem = ""
+        problem = step = ""
+        certificate = self._look()
         try:
-            data = self._handshake(verified=self.pinned is None)
-        except ssl.SSLCertVerificationError as error:
-            problem = error.verify_message.rstrip(".")
-            data = self._handshake(verified=False)
-        certificate = _read(data)
-        key = _key_of(certificate)
-        if self.pinned not in {None, key}:
-            problem = "its key is not the one of --service-fingerprint"
+            with closing(self._connection()) as connection:
+                connection.connect()
+        except Untrusted as error:
+            problem, step = error.reason, error.step
+        except NoAnswer as error:
+            problem = error.reason
+            step = "set the clock of this machine, or have the certificate renewed"
         left = certificate.not_valid_after_utc - datetime.now(UTC)
         return CertificateFacts(
             problem=problem,
+            step=step,
             names=_names(certificate),
             days=left.total_seconds() / 86400,
-            fingerprint=key,
+            fingerprint=_key_of(certificate),
         )
 
-    def _handshake(self, *, verified: bool) -> bytes:
+    def _look(self) -> x509.Certificate:
         host = str(self._parts.hostname)
         plain = socket.create_connection((host, self._port), TIMEOUT)
-        context = self._context(verified=verified)
-        with plain, context.wrap_socket(plain, server_hostname=host) as connection:
+        with (
+            plain,
+            _unverified().wrap_socket(plain, server_hostname=host) as connection,
+        ):
             data = connection.getpeercert(binary_form=True)
         assert data is not None, "a server has one"
-        return data
+        return x509.load_der_x509_certificate(data)
+
+    def _reason(self, error: Exception) -> str:
+        in_clear = self._parts.scheme == "http"
+        if isinstance(error, TimeoutError):
+            hint = "" if in_clear or self.time else f": {MAY_BE_PLAIN}"
+            return f"it does not answer in time{hint}"
+        if isinstance(error, ssl.SSLError):
+            return f"no encrypted connection comes about: {MAY_BE_PLAIN}"
+        if isinstance(error, RemoteDisconnected) and in_clear:
+            return f"the connection was closed without an answer: {MAY_BE_TLS}"
+        if isinstance(error, OSError):
+            return error.strerror or str(error) or type(error).__name__
+        if isinstance(error, ClientError):
+            return str(error)
+        return f"what it sends is no HTTP ({type(error).__name__})"
 
 
-def _read(data: bytes | None) -> x509.Certificate:
-    return x509.load_der_x509_certificate(data or b"")
+class _NotCreated(Exception):
+    """
+    The service has not created a cluster.
+
+    :ivar step: what to do about it; empty if only its log can tell.
+    """
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"no PIN can be created: status {status}")
+        self.step = ""
+        if status == HTTPStatus.INSUFFICIENT_STORAGE:
+            self.step = "wait until clusters expire, or raise --max-clusters"
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.step = f"wait a minute, or raise --max-{_limit(body)}"
+
+
+def _limit(body: bytes) -> str:
+    try:
+        name = json.loads(body)["limit"]
+    except (ValueError, KeyError, TypeError):
+        name = None
+    return name if name in CLIENT_LIMITS else "creations"
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _key_of(certificate: x509.Certificate) -> str:
@@ -171,11 +229,3 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     except (x509.ExtensionNotFound, ValueError):
         return ()
     return tuple(str(name.value) for name in found.value)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "it does not answer in time"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    return f"what it sends is no HTTP ({type(error).__name__})"

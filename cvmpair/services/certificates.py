@@ -15,9 +15,8 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from cvmpair.core.fingerprint import fingerprint
-from cvmpair.services.endpoints import in_one_line
+from cvmpair.services.endpoints import check_pem_files, in_one_line
 from cvmpair.services.key_files import exposed_keys
-from cvmpair.services.pem_directory import check_pem_directory
 
 
 @define(eq=False)
@@ -133,7 +132,7 @@ def _creator(words: str) -> Any:
 
     :raises Exception: if that fails; of what kind depends on the endpoint.
     """
-    check_pem_directory(words)
+    check_pem_files(words)
     reactor = _NoReactor()
     endpoint: Any = serverFromString(reactor, words)
     # That of "tls:" has what that of "ssl:" would only give to the reactor.

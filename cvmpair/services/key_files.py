@@ -10,6 +10,8 @@ from typing import Any, Final
 from twisted.internet.endpoints import _parse
 from twisted.python.filepath import FilePath
 
+from cvmpair.services.ssl_files import ssl_files
+
 MARK: Final = b"PRIVATE KEY-----"
 """What a private key in PEM begins with, of whatever kind it is (RFC 7468)."""
 
@@ -33,11 +35,11 @@ def exposed_keys(words: str) -> Iterator[tuple[Path, int]]:
 
 def _key_files(words: str) -> Iterator[Path]:
     # As Twisted's own parsers of "ssl:" and "tls:" take them.
+    if files := ssl_files(words):
+        yield Path(files["privateKey"])
     parse: Any = _parse
     (kind, *rest), named = parse(words)
-    if kind == "ssl":
-        yield Path(named.get("privateKey") or next(iter(rest[1:]), "server.pem"))
-    elif kind == "tls" and (place := named.get("path") or next(iter(rest), None)):
+    if kind == "tls" and (place := named.get("path") or next(iter(rest), None)):
         for file in FilePath(place).walk():
             if file.basename().endswith(".pem"):
                 yield Path(file.path)

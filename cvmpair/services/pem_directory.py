@@ -5,25 +5,15 @@ Twisted says of none of the files that it is the one that is wrong, and leaves o
 it cannot make use of, so that a host name is without its certificate.
 """
 
-import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from attrs import define, field
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
 from twisted.internet.endpoints import _parse
 from twisted.python.filepath import FilePath
 
-_BLOCK: Final = re.compile(
-    rb"^-----BEGIN ([^\r\n]*?)-----.*?(?=^-----BEGIN|\Z)", re.DOTALL | re.MULTILINE
-)
-"""What Twisted takes for an object: from one beginning to the next (RFC 7468)."""
+from cvmpair.services.pem_file import CERTIFICATE, PEMFile, comparable, is_key
 
 
 def check_pem_directory(words: str) -> None:
@@ -41,10 +31,10 @@ def check_pem_directory(words: str) -> None:
         return
     if not FilePath(place).isdir():
         raise ValueError(f"{place} is no directory")
-    files = [_PEMFile(path, text) for path, text in _texts(place)]
+    files = [_Contents(file) for file in _files(place)]
     keys = {key for file in files for key in file.keys}
     certified = {
-        _named(certificate.public_key())
+        comparable(certificate.public_key())
         for file in files
         for certificate in file.certificates
     }
@@ -58,28 +48,24 @@ def check_pem_directory(words: str) -> None:
 
 
 @define(eq=False)
-class _PEMFile:
+class _Contents:
     """
-    What is in a file.
+    What Twisted can use of a file.
 
     :ivar keys: the public parts of the private keys in it.
     :raises ValueError: if something in it is of no use.
     """
 
-    path: str
-    text: bytes = field(repr=False)
+    file: PEMFile
     certificates: list[x509.Certificate] = field(init=False, factory=list)
     keys: list[bytes] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
-        for block in _BLOCK.finditer(self.text):
-            label = block[1].decode("ascii", "replace")
-            if b"-----END %b-----" % block[1] not in block[0]:
-                raise ValueError(f"{self.path} is cut off: its {label} has no end")
-            if label == "CERTIFICATE":
-                self.certificates.append(self._certificate(block[0]))
-            elif label.endswith("PRIVATE KEY"):
-                self.keys.append(self._key(block[0]))
+        for label, block in self.file.blocks():
+            if label == CERTIFICATE:
+                self.certificates.append(self.file.certificate(block))
+            elif is_key(label):
+                self.keys.append(self.file.key(block))
             else:
                 raise ValueError(
                     f"{self.path} has something of the kind {label!r} in it, and only "
@@ -91,29 +77,12 @@ class _PEMFile:
                 "take it out, or give it another name"
             )
 
-    def _certificate(self, block: bytes) -> x509.Certificate:
-        try:
-            return x509.load_pem_x509_certificate(block)
-        except ValueError:
-            raise ValueError(
-                f"{self.path} has a certificate that is damaged; install it anew"
-            ) from None
-
-    def _key(self, block: bytes) -> bytes:
-        try:
-            return _named(load_pem_private_key(block, None).public_key())
-        except TypeError:
-            raise ValueError(
-                f"{self.path} has a private key with a passphrase, for which there is "
-                "nobody to ask; store it without"
-            ) from None
-        except (ValueError, UnsupportedAlgorithm):
-            raise ValueError(
-                f"{self.path} has a private key that is damaged; install it anew"
-            ) from None
+    @property
+    def path(self) -> str:
+        return self.file.path
 
 
-def _check_roots(file: _PEMFile, keys: set[bytes]) -> None:
+def _check_roots(file: _Contents, keys: set[bytes]) -> None:
     """
     See whether Twisted comes to an end with the certificates of a file.
 
@@ -124,20 +93,20 @@ def _check_roots(file: _PEMFile, keys: set[bytes]) -> None:
     """
     for certificate in file.certificates:
         itself = certificate.issuer == certificate.subject
-        if itself and _named(certificate.public_key()) not in keys:
+        if itself and comparable(certificate.public_key()) not in keys:
             raise ValueError(
                 f"{file.path} has the certificate of a root authority, and Twisted "
                 "would look for its issuer for ever; take it out of the directory"
             )
 
 
-def _texts(place: str) -> Iterator[tuple[str, bytes]]:
+def _files(place: str) -> Iterator[PEMFile]:
     for file in FilePath(place).walk():
         if not file.basename().endswith(".pem"):
             continue
         if file.isfile():
             try:
-                yield file.path, file.getContent()
+                yield PEMFile(file.path, file.getContent())
             except OSError as error:
                 raise ValueError(f"{file.path}: {error.strerror}") from None
         elif file.islink() and not file.exists():
@@ -145,8 +114,3 @@ def _texts(place: str) -> Iterator[tuple[str, bytes]]:
                 f"{file.path} is a link to a file that is not there, or in a directory "
                 "that is closed to the daemon's user"
             )
-
-
-def _named(key: Any) -> bytes:
-    named: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return named

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cvmpair.snapshots.errors import (
+    StateDamaged,
     StateExposed,
     StateLocked,
     StateMissing,
@@ -48,7 +49,7 @@ def prepare_directory(path: Path) -> None:
             sync_directory(place.parent)
         _check_entries(path)
     except OSError as error:
-        raise StateUnusable(path, error.strerror or str(error)) from None
+        raise StateUnusable.of(path, error) from None
 
 
 def check_directory(path: Path) -> None:
@@ -56,6 +57,7 @@ def check_directory(path: Path) -> None:
     See whether there is a state in a directory, and nobody else may read it.
 
     :raises StateMissing: if there is none.
+    :raises StateDamaged: if only what belongs to it is there.
     :raises StateExposed: if it is open to others.
     :raises StateUnusable: if anything else is wrong with it.
     """
@@ -65,10 +67,34 @@ def check_directory(path: Path) -> None:
     except FileNotFoundError as error:
         # A file of the daemon's may go at any moment, but not these.
         if not path.exists() or not (path / FILE_NAME).exists():
+            check_not_lost(path / FILE_NAME)
             raise StateMissing(path) from None
-        raise StateUnusable(path, error.strerror or str(error)) from None
+        raise StateUnusable.of(path, error) from None
     except OSError as error:
-        raise StateUnusable(path, error.strerror or str(error)) from None
+        raise StateUnusable.of(path, error) from None
+
+
+def check_not_lost(file: Path) -> None:
+    """
+    See whether nothing is left of a state file that is not there.
+
+    :raises StateDamaged: if something is.
+    """
+    for suffix in ("-wal", "-note"):
+        if file.with_name(f"{file.name}{suffix}").exists():
+            reason = f"it is missing while its {suffix} file is there"
+            raise StateDamaged(file, reason)
+
+
+def give_to_owner(descriptor: int, directory: Path) -> None:
+    """
+    Give a file that root has made in a state directory to the owner of that, if it may,
+    as SQLite does with its own.
+    """
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        with suppress(PermissionError):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def lock_holder(directory: Path) -> int | None:
@@ -125,8 +151,9 @@ class DirectoryLock:
             self._descriptor = os.open(
                 directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
+            give_to_owner(self._descriptor, directory)
         except OSError as error:
-            raise StateUnusable(directory, error.strerror or str(error)) from None
+            raise StateUnusable.of(directory, error) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -134,7 +161,7 @@ class DirectoryLock:
             os.close(self._descriptor)
             raise StateLocked(directory, owner) from None
         except OSError as error:
-            raise StateUnusable(directory, error.strerror or str(error)) from None
+            raise StateUnusable.of(directory, error) from None
         # For the message of a second daemon only; the lock itself is the flock, so it
         # does not matter if this fails.
         with suppress(OSError):

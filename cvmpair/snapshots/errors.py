@@ -3,7 +3,9 @@ Why a state directory cannot be used, said to the operator.
 """
 
 import shlex
+from errno import EACCES, EEXIST, ENOTDIR, EPERM
 from pathlib import Path
+from typing import Self
 
 
 class StateError(Exception):
@@ -129,12 +131,40 @@ class StateUnusable(StateError):
     The operating system refuses what has to be done.
     """
 
-    def __init__(self, directory: Path, reason: str) -> None:
+    def __init__(self, directory: Path, reason: str, step: str = "") -> None:
         super().__init__(
             f"the state directory {directory} cannot be used: {reason}",
-            "it must be on a disk that works and is not full, and writable for the "
+            step
+            or "it must be on a disk that works and is not full, and writable for the "
             "user whom the daemon runs as",
         )
+
+    @classmethod
+    def of(cls, directory: Path, error: OSError) -> Self:
+        """
+        Return the error for one of the system, which names the file that it is about.
+        """
+        reason = error.strerror or str(error)
+        if error.errno in {EEXIST, ENOTDIR} and (file := _no_directory(directory)):
+            step = "name another with --state-dir, or move that away"
+            return cls(directory, f"{file} is no directory", step)
+        if error.filename and Path(error.filename) != directory:
+            reason = f"{error.filename}: {reason}"
+        step = ""
+        if error.errno in {EACCES, EPERM}:
+            step = (
+                "it and all in it have to belong to the user whom the daemon runs as: "
+                f"chown -R USER {shlex.quote(str(directory))}"
+            )
+        return cls(directory, reason, step)
+
+
+def _no_directory(path: Path) -> Path | None:
+    try:
+        found = next(place for place in (path, *path.parents) if place.exists())
+        return None if found.is_dir() else found
+    except OSError:
+        return None
 
 
 class WriteFailed(Exception):

@@ -174,7 +174,7 @@ class ExportReader:
     def _read_header(self, line: bytes) -> Summary:
         if not line.startswith(b'{"cvmpair":"snapshot",'):
             raise ExportForeign(
-                f"{self.name} is no export of cvmpair",
+                f"the file {self.name} is no export of cvmpair",
                 "name a file that 'cvmpair snapshot export' has written",
             )
         members = self._members(line)

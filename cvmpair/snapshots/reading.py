@@ -110,12 +110,13 @@ class StateReader:
                     if problem != "ok":
                         self._refuse("its structure is broken")
         except OSError as error:
-            raise StateUnusable(self.path.parent, error.strerror or "") from None
+            raise StateUnusable.of(self.path.parent, error) from None
         except sqlite3.Error as error:
             # Python's own errors quote what they could not decode.
             code = getattr(error, "sqlite_errorcode", None)
             if code is not None and code & 0xFF in _UNUSABLE:
-                raise StateUnusable(self.path.parent, str(error)) from None
+                reason = f"{self.path.name}: {error}"
+                raise StateUnusable(self.path.parent, reason) from None
             self._refuse("its text is broken" if code is None else str(error))
         except (TypeError, ValueError):
             self._refuse("it holds something of the wrong type")

@@ -18,12 +18,12 @@ from cvmpair.core.codec import FORMAT
 from cvmpair.core.packing import Packed
 from cvmpair.core.pseudonym import new_pseudonym_key
 from cvmpair.core.timeline import ClockMark
-from cvmpair.snapshots.directory import sync_directory
-from cvmpair.snapshots.errors import (
-    StateDamaged,
-    StateUnusable,
-    WriteFailed,
+from cvmpair.snapshots.directory import (
+    check_not_lost,
+    give_to_owner,
+    sync_directory,
 )
+from cvmpair.snapshots.errors import StateDamaged, StateUnusable, WriteFailed
 from cvmpair.snapshots.note import VersionNote
 from cvmpair.snapshots.reading import APPLICATION_ID, StateReader, connect
 from cvmpair.snapshots.rows import write_clusters
@@ -94,10 +94,7 @@ class StateFile:
         """
         if self.path.exists():
             return
-        for suffix in ("-wal", "-note"):
-            if self._beside(suffix).exists():
-                reason = f"it is missing while its {suffix} file is there"
-                raise StateDamaged(self.path, reason)
+        check_not_lost(self.path)
         summary = Summary(
             version=0,
             clusters=0,
@@ -117,13 +114,19 @@ class StateFile:
         draft = self._beside(DRAFT)
         try:
             self._remove_drafts()
-            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                give_to_owner(descriptor, draft.parent)
+            finally:
+                os.close(descriptor)
             with closing(connect(draft, "rw")) as connection:
                 _fill(connection, summary, clusters)
             draft.rename(self.path)
             sync_directory(self.path.parent)
-        except (OSError, sqlite3.Error) as error:
-            raise StateUnusable(self.path.parent, str(error)) from None
+        except OSError as error:
+            raise StateUnusable.of(self.path.parent, error) from None
+        except sqlite3.Error as error:
+            raise StateUnusable(self.path.parent, f"{draft.name}: {error}") from None
         finally:
             with suppress(OSError):
                 self._remove_drafts()
@@ -170,7 +173,8 @@ class StateFile:
                 _begin_upgrade(self._connection, version)
                 self._execute("COMMIT")
         except (sqlite3.Error, WriteFailed, ValueError) as error:
-            raise StateUnusable(self.path.parent, str(error)) from None
+            reason = f"{self.path.name}: {error}"
+            raise StateUnusable(self.path.parent, reason) from None
         self._durable, self._attempted = self.summary, None
 
     def reopen(self) -> None:

@@ -176,4 +176,4 @@ def _check_vacant(directory: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StateUnusable(directory, error.strerror or str(error)) from None
+        raise StateUnusable.of(directory, error) from None

@@ -11,8 +11,13 @@ import pytest
 
 from cvmpair.checks.clock import ClockFacts, check_clock
 from cvmpair.checks.keys import check_keys
-from cvmpair.checks.limits import LimitFacts, check_limits, check_proxies
-from cvmpair.checks.listening import ListenFacts, check_listening
+from cvmpair.checks.limits import (
+    LimitFacts,
+    bytes_per_waiter,
+    check_limits,
+    check_proxies,
+)
+from cvmpair.checks.listening import ListenFacts, check_listening, check_saving
 from cvmpair.checks.service import CertificateFacts, ServiceFacts, check_service
 from cvmpair.checks.state import StateFacts, check_state
 from cvmpair.checks.verdict import Level, Verdict
@@ -75,6 +80,24 @@ def test_addresses(changed: dict[str, Any], level: str, said: str) -> None:
     assert said in verdict.text
 
 
+@pytest.mark.parametrize(
+    ("told", "runs", "tried", "level"),
+    [
+        ([None, ""], True, False, "ok"),
+        (["", "it is full"], True, True, "fail"),
+        ([None], True, False, "warn"),
+        ([None], True, True, None),
+        ([], False, False, None),
+    ],
+)
+def test_saving(
+    told: list[str | None], level: str | None, *, runs: bool, tried: bool
+) -> None:
+    addresses = [ListenFacts(**LISTEN, readiness=one) for one in told]
+    found = summed_up(check_saving(addresses, runs=runs, tried=tried))
+    assert found == ({} if level is None else {"saving": level})
+
+
 STATE: dict[str, Any] = {
     "directory": "/state",
     "exists": True,
@@ -95,18 +118,33 @@ STATE: dict[str, Any] = {
         ({"holder": 12}, {}),
         ({"user": "sesame"}, {"state directory": "fail"}),
         ({"mode": 0o750}, {"state directory": "fail"}),
+        ({"not_its": (("lock", "root"),)}, {"owner of the state": "fail"}),
+        (
+            {"not_its": (("lock", "root"),), "holder": 12},
+            {"owner of the state": "warn"},
+        ),
         ({"mode": 0o702}, {"state directory": "fail"}),
         ({"free": GIB // 2}, {"disk space": "warn"}),
         ({"free": GIB // 32}, {"disk space": "fail"}),
         ({"problem": "damaged", "next_step": "restore it"}, {"state file": "fail"}),
         ({"exists": False, "creatable": True}, {}),
         ({"exists": False}, {"state directory": "fail"}),
+        (
+            {"exists": False, "creatable": True, "in_the_way": "/state"},
+            {"state directory": "fail"},
+        ),
     ],
 )
 def test_state(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     found = summed_up(check_state(StateFacts(**(STATE | changed))))
     assert {about: level for about, level in found.items() if level != "ok"} == not_ok
     assert ("lock" in found) == ("state file" in found) == changed.get("exists", True)
+
+
+def test_a_state_that_cannot_be_looked_at() -> None:
+    facts = StateFacts(**(STATE | {"user": "other", "is_closed": True}))
+    levels = {"state directory": "fail", "disk space": "ok", "lock": "warn"}
+    assert summed_up(check_state(facts)) == levels
 
 
 NOW = 1_000_000.0
@@ -164,7 +202,11 @@ def test_service(changed: dict[str, Any], not_ok: dict[str, str]) -> None:
     if "days" in words:
         problem = words.pop("not_trusted", "")
         certificate = CertificateFacts(
-            problem=problem, names=("a",), days=words.pop("days"), fingerprint="00"
+            problem=problem,
+            step="mend it" if problem else "",
+            names=("a",),
+            days=words.pop("days"),
+            fingerprint="00",
         )
     given = {"status": 200, "allows": True} | words
     facts = ServiceFacts(url="http://h", certificate=certificate, **given)
@@ -228,6 +270,18 @@ def test_what_is_remembered_takes_memory_too() -> None:
             facts, waiters=1, clusters=1, tombstones=tombstones, backlog=1
         )
         assert summed_up(found)["memory"] == level
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [((False, False), "ok"), ((False, True), "warn"), ((True, False), "warn")],
+)
+def test_waiters_that_cost_more(kind: tuple[bool, bool], level: str) -> None:
+    facts = LimitFacts(whose="a", open_files=None, queue=None, memory=GIB // 4)
+    each = bytes_per_waiter(tls=kind[0], protected=kind[1])
+    counts = {"waiters": 20_000, "clusters": 1, "tombstones": 0, "backlog": 1}
+    found = check_limits(facts, **counts, per_waiter=each)
+    assert summed_up(found)["memory"] == level
 
 
 @pytest.mark.parametrize(

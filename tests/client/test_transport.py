@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
-from cvmpair.client.errors import NoAnswer, Refused, RetryLater, Untrusted
+from cvmpair.client.errors import NoAnswer, Refused, Untrusted
 from cvmpair.client.transport import http_client
 from tests.client.asking import FOUND, PIN, Serve, ask, failure_of
 from tests.client.authority import AUTHORITY, DAY, Authority
@@ -136,7 +136,9 @@ async def test_https_where_plain_http_is_spoken(serve: Serve, ca_file: str) -> N
 @pytest_twisted.ensureDeferred
 async def test_http_where_tls_is_spoken(serve: Serve) -> None:
     port = serve(FOUND, AUTHORITY.issue("localhost"))
-    assert isinstance(await failure_of(f"http://localhost:{port}"), RetryLater)
+    error = await failure_of(f"http://localhost:{port}")
+    assert isinstance(error, NoAnswer)
+    assert "it may speak TLS there" in error.reason
 
 
 @pytest.mark.parametrize(

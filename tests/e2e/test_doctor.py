@@ -20,6 +20,7 @@ import pytest
 from attrs import frozen
 
 from cvmpair import cli
+from cvmpair.facts.readiness import readiness
 from tests.client.authority import Authority
 from tests.e2e.daemon import CLUSTERS, Daemon, environment, free_port
 from tests.logs import new_output
@@ -192,9 +193,6 @@ def test_as_json(daemon: Daemon) -> None:
     [
         (("--max-waiters=no",), "--max-waiters must be"),
         (("--nonsense",), "--nonsense"),
-        (("--listen=tcp:nonsense",), "no usable endpoint"),
-        (("--listen=ssl:0:privateKey=/missing",), "No such file"),
-        (("--listen=tls:/missing:port=0",), "endpoint: /missing is no directory"),
         (("words",), "unexpected argument"),
     ],
 )
@@ -202,6 +200,25 @@ def test_a_wrong_configuration(words: tuple[str, ...], hint: str) -> None:
     found = doctor("--", *words)
     assert found.code == 1
     assert hint in found.line("configuration")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("tcp:nonsense", "invalid literal for int() with base 10: 'nonsense'; twistd"),
+        ("ssl:0:privateKey=/missing", "privateKey=/missing cannot be read: No such"),
+        ("tls:/missing:port=0", "endpoint: /missing is no directory; put that right"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_used(tmp_path: Path, words: str, hint: str) -> None:
+    found = doctor("--state-dir", tmp_path, "--", f"--admin-listen={words}")
+    assert found.code == 1
+    line = found.line(f"--admin-listen {words}")
+    assert line.startswith("fail ")
+    assert hint in line
+    # The rest is looked at all the same.
+    for about in "configuration", "private keys", "state directory", "disk space":
+        assert found.levels[about] in {"ok", "warn", "fail"}
 
 
 def test_a_directory_that_is_open_to_others(tmp_path: Path) -> None:
@@ -229,9 +246,32 @@ def test_no_directory(tmp_path: Path) -> None:
     found = doctor("--state-dir", tmp_path / "a" / "b")
     assert found.code == 0
     assert "does not exist yet" in found.line("state directory")
-    (tmp_path / "file").touch()
-    found = doctor("--state-dir", tmp_path / "file" / "state")
-    assert "does not exist" in found.line("state directory")
+    file = tmp_path / "file"
+    file.touch()
+    for place in file, file / "state":
+        found = doctor("--state-dir", place)
+        assert found.code == 1
+        assert f"{file} is no directory; name" in found.line("state directory")
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-note"])
+def test_what_is_left_of_a_state(tmp_path: Path, suffix: str) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / f"cvmpair.db{suffix}").touch(0o600)
+    found = doctor("--state-dir", tmp_path)
+    assert found.code == 1
+    assert f"it is missing while its {suffix} file" in found.line("state file")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "lock").touch(0o600)
+    assert "owner of the state" not in doctor("--state-dir", tmp_path).levels
+    os.chown(tmp_path, 65534, 65534)
+    found = doctor("--state-dir", tmp_path)
+    assert found.code == 1
+    assert "lock (root); chown -R nobody" in found.line("owner of the state")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -247,8 +287,10 @@ def test_another_user() -> None:
     finally:
         shutil.rmtree(reachable)
     assert found.code == 1
-    assert "belongs to root" in found.line("state directory")
-    assert "ermission denied" in found.line("state file")
+    assert "belongs to the user root, and this" in found.line("state directory")
+    # What it cannot see it does not say.
+    assert "the user nobody cannot see who has it" in found.line("lock")
+    assert "state file" not in found.levels
 
 
 def test_nobody_there() -> None:
@@ -267,6 +309,11 @@ class Other(BaseHTTPRequestHandler):
     Some other server.
     """
 
+    def do_GET(self) -> None:
+        self.send_response(503)
+        self.end_headers()
+        self.wfile.write(b"It cannot save,\nsay.\n")
+
     def do_OPTIONS(self) -> None:
         self.send_response(404)
         self.end_headers()
@@ -283,12 +330,39 @@ def test_another_server() -> None:
     assert "status 404" in found.line("service")
 
 
+def test_what_cannot_save() -> None:
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.handle_request).start()
+        place = ("127.0.0.1", server.server_port)
+        assert readiness(place, tls=False) == "It cannot save, say."
+    assert readiness(place, tls=False) is None
+
+
 def test_a_service_that_saves_nothing(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with Daemon(state, ["--max-clusters=1"]) as daemon:
         daemon.new_pin()
         found = doctor("--service-url", daemon.url, "--try")
-    assert "status 507" in found.line("trial")
+    assert "status 507; wait until clusters expire, or" in found.line("trial")
+
+
+def test_a_service_with_a_limit(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state", ["--max-creations=1"]) as daemon:
+        daemon.new_pin()
+        found = doctor("--service-url", daemon.url, "--try")
+    line = found.line("trial")
+    assert "status 429; wait a minute, or raise --max-creations" in line
+
+
+def test_whether_it_can_save(tmp_path: Path, daemon: Daemon) -> None:
+    path = tmp_path / "admin"
+    words = ("--", f"--admin-listen=unix:{path}", f"--admin-listen=tcp:{free_port()}")
+    with Daemon(tmp_path / "state", words[1:]) as watched:
+        found = doctor("--state-dir", watched.state_dir, *words)
+    assert found.line("saving").startswith("ok   saving: the daemon has saved")
+    line = doctor("--state-dir", daemon.state_dir).line("saving")
+    assert line.startswith("warn saving: nobody has asked")
+    assert "saving" not in doctor("--state-dir", tmp_path / "none").levels
 
 
 def test_tls(tmp_path: Path) -> None:
@@ -299,7 +373,11 @@ def test_tls(tmp_path: Path) -> None:
     listen = f"ssl:{port}:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
     plain = free_port()
     listens = [f"tcp:{plain}:interface=127.0.0.1", listen]
-    with Daemon(tmp_path / "state", port=plain, listen=listens):
+    with Daemon(
+        tmp_path / "state", ["--header-timeout=1s"], port=plain, listen=listens
+    ):
+        in_clear = doctor(f"--service-url=http://localhost:{port}")
+        encrypted = doctor(f"--service-url=https://localhost:{plain}")
         url = f"--service-url=https://localhost:{port}"
         good = doctor(url, "--ca-file", ca_file, "--try")
         unknown = doctor(url, "--try")
@@ -307,8 +385,11 @@ def test_tls(tmp_path: Path) -> None:
         key = good.line("certificate's key").split()[-1]
         pinned = doctor(url, "--service-fingerprint", key, "--try")
         wrong = doctor(url, "--service-fingerprint", f"sha256:{'0f' * 32}", "--try")
+    assert "without an answer: it may speak TLS" in in_clear.line("service")
+    assert "it may speak plain HTTP there" in encrypted.line("service")
     assert pinned.levels["certificate"] == pinned.levels["trial"] == "ok"
-    assert "--service-fingerprint" in wrong.line("certificate")
+    assert f"Wrong key: expected sha256:{'0f' * 32}, but" in wrong.line("certificate")
+    assert "; Either this is not the service, or" in wrong.line("certificate")
     assert "trial" not in wrong.levels
     assert good.levels["certificate"] == good.levels["trial"] == "ok"
     assert "localhost" in good.line("certificate")
@@ -317,7 +398,7 @@ def test_tls(tmp_path: Path) -> None:
     assert unknown.levels["certificate"] == "fail"
     # What is not trusted is told no secret.
     assert "trial" not in unknown.levels
-    assert "IP address mismatch" in other.line("certificate")
+    assert "not one for 127.0.0.1" in other.line("certificate")
 
 
 def test_what_it_says_has_no_pin(daemon: Daemon) -> None:

@@ -135,9 +135,14 @@ def test_a_renewal_ends_no_connection(
         )
         if endpoint is tls_endpoint:
             assert f"reason='{site.pem} has neither" in said
+        else:
+            assert f"reason='privateKey={site.pem} has no private key" in said
         assert site.key() == new
         site.pem.unlink()
-        assert "certificate not renewed" in site.hang_up()
+        said = site.hang_up()
+        assert "certificate not renewed" in said
+        if endpoint is ssl_endpoint:
+            assert f"={site.pem} cannot be read: No such file" in said
         assert site.key() == new
 
         key = {"key": MARKER, "value": MARKER}

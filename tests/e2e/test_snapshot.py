@@ -289,11 +289,23 @@ def test_never_over_a_state(daemon: Daemon, export: bytes, tmp_path: Path) -> No
     (tmp_path / "note").write_text(MARKER)
     assert "not empty (note)" in refusal(*words, tmp_path, given=export)
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
-    assert "Not a directory" in refusal(*words, tmp_path / "note", given=export)
+    assert "is no directory; name another" in refusal(
+        *words, tmp_path / "note", given=export
+    )
     open_to_others = tmp_path / "open"
     open_to_others.mkdir(mode=0o755)
     assert "chmod 0700" in refusal(*words, open_to_others, given=export)
     assert list(open_to_others.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_state_that_root_makes_for_another(export: bytes, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    os.chown(state, 65534, 65534)
+    assert snapshot("import", "--state-dir", state, "-", given=export).returncode == 0
+    owners = {path.name: path.stat().st_uid for path in state.iterdir()}
+    assert owners == {"lock": 65534, "cvmpair.db": 65534}
 
 
 def test_directories_that_are_refused(daemon: Daemon, tmp_path: Path) -> None:
@@ -334,7 +346,7 @@ def test_a_damaged_state_is_not_exported(daemon: Daemon, tmp_path: Path) -> None
     "words",
     [
         (),
-        ("sesame",),
+        ("made",),
         ("export",),
         ("import", "file"),
         ("verify",),

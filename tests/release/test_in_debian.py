@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from cvmpair import __version__
 from tests.release.machine import PAIR, PAIRED, ROOT, offline
 
 DEBIAN = os.environ.get("CVMPAIR_DEBIAN")
@@ -21,6 +22,8 @@ UNITS = (
 )
 
 pytestmark = pytest.mark.skipif(DEBIAN is None, reason="make deb-test runs this")
+
+DROP_IN = "/usr/share/doc/cvmpair/examples/systemd/cvmpair.service.d/socket.conf"
 
 CHANGE_ROOT = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 
@@ -48,7 +51,7 @@ def debian(tmp_path: Path) -> Iterator[Debian]:
     root = tmp_path / "debian"
     subprocess.run(["cp", "-a", "--reflink=auto", DEBIAN, root], check=True)
     # As dpkg's scripts find it in a chroot.
-    (package,) = (ROOT / "dist").glob("*.deb")
+    (package,) = (ROOT / "dist").glob(f"cvmpair_{__version__}_*.deb")
     shutil.copy(package, root / "tmp/cvmpair.deb")
     shutil.copy(PAIR, root / "tmp/pair.sh")
     yield Debian(root)
@@ -74,6 +77,11 @@ def test_life_of_the_package(debian: Debian) -> None:
     assert (user, home, shell) == ("cvmpair", "/var/lib/cvmpair", "/usr/sbin/nologin")
     kept = debian.do("stat", "--format=%U:%G:%a", "/var/lib/cvmpair")
     assert kept == "cvmpair:cvmpair:700\n"
+
+    # The drop-in of the socket is where its comment says.
+    socket = (root / "usr/lib/systemd/system/cvmpair.socket").read_text()
+    assert f"cp {DROP_IN} " in socket
+    assert (root / DROP_IN.lstrip("/")).is_file()
 
     # The units, of which none is enabled.
     assert enabled(debian) == []

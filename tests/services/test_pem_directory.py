@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cvmpair.services.pem_directory import check_pem_directory
 from tests.client.authority import Authority
+from tests.services.pem import pem
 
 
 @pytest.fixture
@@ -64,10 +65,6 @@ def test_one_that_has_signed_for_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", ["tcp:8080", "ssl:8443:privateKey=key.pem", "tls:"])
 def test_other_endpoints(words: str) -> None:
     check_pem_directory(words)
-
-
-def pem(label: str, body: str = "c2VzYW1l") -> str:
-    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
 
 
 WRONG = {

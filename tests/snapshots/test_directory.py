@@ -84,9 +84,9 @@ def test_a_file_that_is_open_is_refused(tmp_path: Path, name: str, mode: int) ->
 
 def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    with pytest.raises(StateUnusable, match="File exists"):
+    with pytest.raises(StateUnusable, match="is no directory; name another"):
         prepare_directory(tmp_path / "state")
-    with pytest.raises(StateUnusable, match="Not a directory"):
+    with pytest.raises(StateUnusable, match="is no directory; name another"):
         prepare_directory(tmp_path / "state" / "below")
 
 

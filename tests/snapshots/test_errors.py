@@ -2,6 +2,7 @@
 Why a state cannot be used: what is wrong, and what to do.
 """
 
+from errno import EACCES
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ def test_each_has_a_reason_and_a_step(error: StateError) -> None:
     # Neither half is half of the other.
     assert "; " not in error.reason
     assert not error.step.endswith(".")
+
+
+def test_a_file_of_another_user_is_named() -> None:
+    failed = PermissionError(EACCES, "Permission denied", str(PLACE / "lock"))
+    error = errors.StateUnusable.of(PLACE, failed)
+    assert error.reason.endswith(f"cannot be used: {PLACE / 'lock'}: Permission denied")
+    assert error.step.endswith(f"chown -R USER {PLACE}")
 
 
 @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)

@@ -187,7 +187,7 @@ def test_the_service_says_which_limit_there_is(machine: Machine) -> None:
         (Refused(301, "Redirects are not followed."), AgentError),
         (Denied(401, "A token is needed."), NotAllowed),
         (Denied(403, "The token is not enough."), NotAllowed),
-        (Untrusted("The certificate is not signed."), Unreachable),
+        (Untrusted("The certificate is not signed", "Say who"), Unreachable),
     ],
 )
 def test_what_cannot_get_better_is_an_end_at_once(
