@@ -520,7 +520,22 @@ cli.main()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture
+def not_ignored() -> Iterator[None]:
+    """
+    Have processes end by signals, of which ``nohup`` and a shell's ``&`` ignore some.
+    """
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.usefixtures("not_ignored")
 def test_what_is_ended_leaves_no_temporary_file(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -551,6 +566,7 @@ def test_what_is_to_be_ignored_stays_so(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"went on\n")
 
 
+@pytest.mark.usefixtures("not_ignored")
 def test_ended_while_the_service_is_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         asking = subprocess.Popen(
