@@ -6,7 +6,7 @@ what is kept for them. Who reads nothing for a while is cut, and the sooner the 
 the room is taken.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from attrs import define, field
@@ -25,6 +25,13 @@ PATIENCE: Final = 6.0
 
 HURRY: Final = 2.0
 """The same while more than half of the room is taken."""
+
+
+AT_ONCE: Final = 50
+"""
+How many are cut in one turn of the reactor: thousands that came together would take it
+for most of a second.
+"""
 
 
 class Sender(Protocol):
@@ -105,9 +112,15 @@ class UnsentAnswers:
             self._look = None
 
     def _look_at_all(self) -> None:
+        self._look_at_some(iter(list(self._rests.items())))
+
+    def _look_at_some(self, some: Iterator[tuple[Sender, _Rest]]) -> None:
         self._look, now = None, self.clock.seconds()
         patience = HURRY if self.size > self.room // 2 else PATIENCE
-        for sender, rest in list(self._rests.items()):
+        cut = 0
+        for sender, rest in some:
+            if sender not in self._rests:
+                continue  # it went since the turn before
             size = sender.unsent()
             if size != rest.size:
                 self.size += size - rest.size
@@ -115,5 +128,12 @@ class UnsentAnswers:
             elif now - rest.since >= patience:
                 sender.cut()
                 self.forget(sender)
-        if self._rests:
+                cut += 1
+                if cut == AT_ONCE:
+                    break
+        if not self._rests:
+            return
+        if cut == AT_ONCE:
+            self._look = self.clock.callLater(0, self._look_at_some, some)
+        else:
             self._look = self.clock.callLater(LOOK, self._look_at_all)
