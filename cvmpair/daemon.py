@@ -140,15 +140,16 @@ class PairingDaemon(Service):
             lifetime=settings.pin_lifetime,
             changed=self._changed,
         )
+        descriptors = Descriptors(self.open_files, self._guard.overloaded)
         add_gauges(
             self._metrics,
             book=self._book,
             watchers=self._watchers,
             timeline=self._timeline,
+            descriptors=descriptors,
             guard=self._guard,
             is_read_only=self._snapshotting.is_read_only,
         )
-        descriptors = Descriptors(self.open_files, self._guard.overloaded)
         unsent = UnsentAnswers(clock=reactor, refused=self._guard.overloaded)
         self._site = pairing_site(
             reactor=reactor,

@@ -58,7 +58,7 @@ class Descriptors:
         :param privileged: whether a spare descriptor will do for that.
         """
         if privileged:
-            admitted = self._admitted + self._sent_away < self.served + self.spare
+            admitted = self.taken < self.served + self.spare
         else:
             admitted = self._admitted < self.served
         if admitted:
@@ -69,11 +69,18 @@ class Descriptors:
         return admitted
 
     @property
+    def taken(self) -> int:
+        """
+        How many connections there are.
+        """
+        return self._admitted + self._sent_away
+
+    @property
     def are_exhausted(self) -> bool:
         """
         Whether there are more connections by now than may even be told anything.
         """
-        return self._admitted + self._sent_away > self.served + self.spare
+        return self.taken > self.served + self.spare
 
     def leave(self, *, admitted: bool) -> None:
         """

@@ -67,7 +67,7 @@ class PairingChannel(BackpressuredChannel):
     _refused = False
     _unwanted = 0
     _peer: Peer | None = None
-    _admitted = False
+    _admitted: bool | None = None
     _entered = False
 
     @property
@@ -94,12 +94,14 @@ class PairingChannel(BackpressuredChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._part = self._timed_part = _Part.NONE
         self._cancel()
-        super().connectionLost(reason)
-        self.factory.descriptors.leave(admitted=self._admitted)
-        if self._entered:
-            self.factory.guard.connections.leave(self.peer.client)
-        # Last, so that the request that ends with it is in the log by then.
-        self.factory.closed(self)
+        try:
+            super().connectionLost(reason)
+        finally:
+            # Whatever a request makes of its end: who is counted for ever keeps others
+            # out for ever.
+            self._leave()
+            # Last, so that the request that ends with it is in the log by then.
+            self.factory.closed(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._refused:
@@ -194,6 +196,12 @@ class PairingChannel(BackpressuredChannel):
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(BadRequest("The request is not well-formed HTTP/1.1."))
+
+    def _leave(self) -> None:
+        if self._admitted is not None:
+            self.factory.descriptors.leave(admitted=self._admitted)
+        if self._entered:
+            self.factory.guard.connections.leave(self.peer.client)
 
     def _enter(self) -> None:
         descriptors = self.factory.descriptors

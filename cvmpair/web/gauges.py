@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from cvmpair.core.book import ClusterBook
+from cvmpair.core.descriptors import Descriptors
 from cvmpair.core.timeline import Timeline
 from cvmpair.core.watchers import Watchers
 from cvmpair.web.guard import Guard
@@ -18,6 +19,7 @@ def add_gauges(
     book: ClusterBook,
     watchers: Watchers,
     timeline: Timeline,
+    descriptors: Descriptors,
     guard: Guard,
     is_read_only: Callable[[], bool],
 ) -> None:
@@ -32,6 +34,7 @@ def add_gauges(
         "Clusters that have ended and are remembered.",
         lambda: book.tombstones,
     )
+    show("connections", "Connections that are open.", lambda: descriptors.taken)
     show("waiters", "Requests that wait.", lambda: len(watchers))
     show(
         "tracked_clients",

@@ -161,6 +161,7 @@ class Pair:
             connection.hang_up()
             wire.clock.pump([10] * 10)
             assert not wire.clock.getDelayedCalls()
+            assert wire.site.descriptors.taken == 0
 
 
 common_targets = st.sampled_from(
