@@ -106,7 +106,7 @@ class PairingDaemon(Service):
             clock=reactor,
             limit=settings.max_waiters,
             shares=self._guard.waiters,
-            refused=self._metrics.rejected,
+            refused=self._guard.overloaded,
         )
         self._snapshotting = Snapshotting(
             book=self._book,

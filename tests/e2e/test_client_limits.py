@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.client.authority import Authority
 from tests.e2e.daemon import CLUSTERS, Daemon, free_port
 from tests.e2e.raw import check_refusal, receive
+from tests.e2e.test_waiting import arrived, waiter
 
 DEFAULTS = ("--max-guesses=20", "--max-creations=60")
 NEIGHBOUR = "127.0.0.2"
@@ -104,9 +105,14 @@ def test_what_is_shown_of_it(tmp_path: Path) -> None:
     port = free_port()
     admin = f"--admin-listen=tcp:{port}:interface=127.0.0.1"
     with Daemon(
-        tmp_path / "state", ["--max-guesses=1", "--max-creations=1", admin]
+        tmp_path / "state",
+        ["--max-guesses=1", "--max-creations=1", "--max-waiters=1", admin],
     ) as daemon:
-        daemon.new_pin()
+        waits = key(daemon.new_pin())
+        wish = {"Prefer": "wait=60"}
+        with waiter(daemon, waits):
+            arrived(daemon)
+            assert daemon.request("GET", waits, headers=wish).status == 503
         refused = daemon.request("POST", CLUSTERS)
         assert refused.json["limit"] == "creations"
         assert "--max-creations" in refused.json["detail"]
@@ -123,9 +129,12 @@ def test_what_is_shown_of_it(tmp_path: Path) -> None:
     }
     assert shown["cvmpair_rejected_total", "guesses"] == 1
     assert shown["cvmpair_rejected_total", "creations"] == 1
+    assert shown["cvmpair_rejected_total", "max-waiters"] == 1
     assert shown["cvmpair_tracked_clients", None] == 2
     assert "127.0.0.1" not in text
-    assert daemon.log.read_text().count("status=429") == 2
+    log = daemon.log.read_text()
+    assert log.count("status=429") == 2
+    assert "refused limit=max-waiters client=any" in log
 
 
 def test_behind_a_trusted_proxy(tmp_path: Path) -> None:
@@ -201,16 +210,16 @@ def test_too_many_waiters(tmp_path: Path) -> None:
     with Daemon(tmp_path / "state", options) as daemon, ExitStack() as stack:
         path = key(daemon.new_pin())
         waiters = [stack.enter_context(connection(daemon)) for _ in range(7)]
-        for waiter in waiters:
-            waiter.request("GET", path, headers={"Prefer": "wait=60"})
+        for one in waiters:
+            one.request("GET", path, headers={"Prefer": "wait=60"})
         refused = waiters[5:]
-        assert [limited(waiter.getresponse()) for waiter in refused] == ["waiters"] * 2
+        assert [limited(one.getresponse()) for one in refused] == ["waiters"] * 2
         with connection(daemon, NEIGHBOUR) as neighbour:
             neighbour.request("GET", path, headers={"Prefer": "wait=60"})
             value = {"key": "master_ip", "value": "192.0.2.7"}
             keys = path.rpartition("/")[0]
             assert daemon.send_json("POST", keys, value).status == 201
-            for waiter in [*waiters[:5], neighbour]:
-                with waiter.getresponse() as response:
+            for one in [*waiters[:5], neighbour]:
+                with one.getresponse() as response:
                     assert response.status == 200
                     response.read()

@@ -2,6 +2,7 @@
 States to write, and state directories to look at as files.
 """
 
+import io
 import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from cvmpair.core.model import Cluster, Key
 from cvmpair.core.names import PIN_ALPHABET, PIN_LENGTH, key_value
 from cvmpair.core.packing import Packed, is_tombstone, pack, unpack
 from cvmpair.core.timeline import ClockMark
+from cvmpair.snapshots.export import ExportReader
 from cvmpair.snapshots.sqlite import StateFile
 from tests.logs import MARKER
 
@@ -162,3 +164,10 @@ def lay_out(directory: Path, files: Files) -> Path:
         place.touch(mode=0o600)
         place.write_bytes(content)
     return directory
+
+
+def reader(data: bytes) -> ExportReader:
+    """
+    Return what reads an export that consists of these bytes.
+    """
+    return ExportReader("it", io.BytesIO(data))

@@ -15,15 +15,11 @@ from cvmpair.snapshots.errors import (
     StateDamaged,
     StateError,
 )
-from cvmpair.snapshots.export import ExportReader, _seal
+from cvmpair.snapshots.export import _seal
 from cvmpair.snapshots.sqlite import StateFile
 from cvmpair.snapshots.transfer import import_state, read_state, verify
 from tests.logs import MARKER
-from tests.snapshots.states import MARK, NAME, lay_out, opened, put
-
-
-def reader(data: bytes) -> ExportReader:
-    return ExportReader("it", io.BytesIO(data))
+from tests.snapshots.states import MARK, NAME, lay_out, opened, put, reader
 
 
 def changed_header(export: bytes, old: bytes, new: bytes) -> bytes:

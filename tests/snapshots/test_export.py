@@ -35,11 +35,8 @@ from tests.snapshots.states import (
     lay_out,
     opened,
     put,
+    reader,
 )
-
-
-def reader(data: bytes) -> ExportReader:
-    return ExportReader("it", io.BytesIO(data))
 
 
 @settings(max_examples=25)
